@@ -1,0 +1,61 @@
+"""What every sanitizer is: public parameters, a secret key, a pure `apply`."""
+
+from __future__ import annotations
+
+from dataclasses import field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dpkit.types import Geometry, ImageBatch, Json, Key, SanitizedBatch, Secret
+
+
+def param(default: Any, *, help: str, symbol: str = "", choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 (click's word)
+    """Declare one public parameter, said once for command line, manifest and docs."""
+    metadata = {"help": help, "symbol": symbol, "choices": choices}
+    return field(default=default, metadata=metadata, kw_only=True)
+
+
+class Sanitizer(Protocol):
+    """One scheme of one paper, as a frozen dataclass of public parameters made with `param`."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    paper: ClassVar[str]
+    default_size: ClassVar[tuple[int, int]]  # the paper's own [height, width]
+
+    def check(self, geometry: Geometry) -> None:
+        """Raise `UsageError`, with what would work, where these parameters cannot."""
+
+    def key_bytes(self, geometry: Geometry) -> int:
+        """Return the bytes of the largest secret array that `fit` must hold in memory."""
+
+    def fit(self, geometry: Geometry, seed: Secret) -> Key:
+        """Make the key: a function of parameters, geometry and `seed` alone."""
+
+    def values_dtype(self) -> np.dtype[Any]:
+        """Return the type of the released values."""
+
+    def tile_images(self, geometry: Geometry) -> int:
+        """Return how many images one call of `apply` should get, from geometry alone."""
+
+    def apply(
+        self, batch: ImageBatch, key: Key, geometry: Geometry, out: NDArray[Any] | None = None
+    ) -> SanitizedBatch:
+        """Sanitize a batch; `out` [n,c,h,w], where given, receives the values."""
+
+    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
+        """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w]."""
+
+    def training(self, geometry: Geometry) -> dict[str, Json]:
+        """Say what can learn from the values: the static part of the manifest's training block."""
+
+    def describe(self, geometry: Geometry) -> list[str]:
+        """Say in sentences what is done to an image."""
+
+
+def parameters(sanitizer: Sanitizer) -> dict[str, Json]:
+    """Return the public parameters of a sanitizer by name, JSON-able."""
+    return {f.name: getattr(sanitizer, f.name) for f in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass

@@ -1,0 +1,32 @@
+"""Everything that flows between rooms: frozen data, arrays with their shapes in a comment."""
+
+from dpkit.types.images import (
+    ID_CHARACTERS,
+    NO_LABEL,
+    PARTS,
+    UNKNOWN,
+    Geometry,
+    ImageBatch,
+    ImageSource,
+    Json,
+    Part,
+    SanitizedBatch,
+    Task,
+)
+from dpkit.types.secret import Key, Secret
+
+__all__ = [
+    "ID_CHARACTERS",
+    "NO_LABEL",
+    "PARTS",
+    "UNKNOWN",
+    "Geometry",
+    "ImageBatch",
+    "ImageSource",
+    "Json",
+    "Key",
+    "Part",
+    "SanitizedBatch",
+    "Secret",
+    "Task",
+]
