@@ -13,6 +13,7 @@ from dpkit.types.images import (
     SanitizedBatch,
     Task,
 )
+from dpkit.types.plans import PlannedRows, PlannedShard, ReleasePlan, Rows
 from dpkit.types.secret import Key, Secret
 
 __all__ = [
@@ -26,6 +27,10 @@ __all__ = [
     "Json",
     "Key",
     "Part",
+    "PlannedRows",
+    "PlannedShard",
+    "ReleasePlan",
+    "Rows",
     "SanitizedBatch",
     "Secret",
     "Task",

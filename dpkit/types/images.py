@@ -110,6 +110,11 @@ class SanitizedBatch:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, rows: NDArray[np.bool_]) -> SanitizedBatch:
+        """Return the rows where the mask [n] is true."""
+        columns = (self.values, self.targets, self.ids, self.groups)
+        return SanitizedBatch(*(column[rows] for column in columns))
+
 
 class ImageSource(Protocol):
     """Where raw images come from, once the plan has named the rows."""

@@ -1,0 +1,1 @@
+"""The command line: builds a request, calls dpkit, prints what it returns."""

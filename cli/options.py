@@ -1,0 +1,187 @@
+"""Options said once: a sanitizer's from its fields, the common ones from one list."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dpkit.errors import UsageError
+from dpkit.pipeline.request import ReleaseRequest
+from dpkit.plan import Split
+from dpkit.readers.choice import ReadOptions
+from dpkit.readers.labels import LabelTable
+from dpkit.readers.scan import ScanOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dpkit.sanitizers.base import Sanitizer
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one object on stdout.")
+release_argument = click.argument(
+    "release", type=click.Path(path_type=Path), default=Path("release")
+)
+out_option = click.option(
+    "--out", "-o", type=click.Path(path_type=Path), default="release", show_default=True,
+    help="The release's folder; it must not exist.",
+)  # fmt: skip
+workers_option = click.option(
+    "--workers", type=click.IntRange(1, 1024), help="Threads.  [default: one a core]"
+)
+
+_READING = (
+    click.option("--size", default="auto", show_default=True, metavar="auto|N|HxW",
+                 help="auto keeps the one size that all images share, else the paper's own."),
+    click.option("--fit", type=click.Choice(["pad", "crop", "stretch"]),
+                 help="How other sizes are fitted, antialiased.  [default: pad]"),
+    click.option("--channels", type=click.Choice(["auto", "rgb", "grey"]), default="auto",
+                 show_default=True, help="auto takes what 99% of the images have."),
+    click.option("--depth", type=click.Choice(["auto", "8", "16"]), default="auto",
+                 show_default=True, help="Bits of a channel; 16-bit images stay 16-bit."),
+    click.option("--matte", type=click.IntRange(0, 255), default=255, show_default=True,
+                 help="Grey level under transparency."),
+)  # fmt: skip
+
+_LABELS = (
+    click.option("--labels", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV",
+                 help="A table of labels; without it a sub-folder is a class."),
+    click.option("--file-column", help="Its column of file names."),
+    click.option("--label-column", "label_columns", multiple=True,
+                 help="Its column of labels; repeatable."),
+    click.option("--label-sep", metavar="TEXT", help="Splits several labels in one cell: '|'."),
+    click.option("--task", type=click.Choice(["single", "multi", "regression"]),
+                 help="What the labels are.  [default: single, or multi with --label-sep]"),
+    click.option("--group", "group_column", metavar="COLUMN",
+                 help="Its column of groups (patients): one group falls into one part."),
+    click.option("--keep-column", "keep_columns", multiple=True,
+                 help="A column that travels to the developer; repeatable."),
+    click.option("--split", metavar="COLUMN|folders|none|80/10/10", default=None,
+                 help="Where parts come from.  [default: folders named train, val, test]"),
+)  # fmt: skip
+
+_RELEASING = (
+    click.option("--key", "key_id", metavar="ID", help="Use a data key of the keystore again."),
+    click.option("--add-class", "added_classes", multiple=True, metavar="NAME",
+                 help="With --key: a class that is new; it gets the next number."),
+    click.option("--hide-classes", is_flag=True, help="Publish class numbers, no names."),
+    click.option("--publish-classes", is_flag=True,
+                 help="Publish class names even if they look like persons, dates or records."),
+    click.option("--shard-mb", type=int, default=256, show_default=True,
+                 help="Mebibytes of a shard, and of memory for it."),
+    click.option("--max-bad", type=float, default=0.01, show_default=True,
+                 help="Largest share of unreadable images."),
+    click.option("--allow-unchanged", type=int, default=0, show_default=True, metavar="N",
+                 help="Rows that may equal their original (blank images)."),
+    click.option("--audit-images", type=int, default=256, show_default=True,
+                 help="Sample for baselines and the measured restoration."),
+)  # fmt: skip
+
+
+def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
+    """Give a command every option of a release by this sanitizer."""
+
+    def decorate(command: Command) -> Command:
+        options = (*_parameters(sanitizer), *_READING, *_LABELS, *_RELEASING, out_option)
+        for option in reversed(options):
+            command = option(command)
+        source = click.Path(path_type=Path)
+        return click.argument("source", type=source, default=Path("images"))(command)
+
+    return decorate
+
+
+def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequest:
+    """Build the request from a command's values."""
+    values = ctx.params
+    given = {
+        name
+        for name in values
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    }
+    split, part_column, folders_are_parts = _split(values["split"], values["labels"])
+    table = _table(values, part_column)
+    return ReleaseRequest(
+        source=values["source"],
+        out=values["out"],
+        sanitizer=sanitizer(**_pick(values, (f.name for f in fields(sanitizer)))),  # type: ignore[arg-type]  # every sanitizer is a dataclass
+        scan=ScanOptions(table, folders_are_parts),
+        read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
+        split=split,
+        **_pick(values, (option_name(option) for option in _RELEASING)),
+        given=frozenset(given),
+    )
+
+
+def option_name(option: Callable[[Any], Any]) -> str:
+    """Return the parameter name of a click option decorator."""
+    return _declared(option).name or ""
+
+
+def _declared(option: Callable[[Any], Any]) -> click.Parameter:
+    def probe() -> None:
+        """Carry one option."""
+
+    option(probe)
+    declared: list[click.Parameter] = probe.__click_params__  # type: ignore[attr-defined]  # click puts it there
+    return declared[0]
+
+
+def _parameters(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
+    """Return one option for each public parameter."""
+    return [_option(field) for field in fields(sanitizer)]  # type: ignore[arg-type]  # every sanitizer is a dataclass
+
+
+def _option(field: Any) -> Callable[[Any], Any]:
+    choices = field.metadata["choices"]
+    symbol = field.metadata["symbol"]
+    return click.option(
+        f"--{field.name.replace('_', '-')}",
+        type=click.Choice(choices) if choices else type(field.default),
+        default=field.default,
+        show_default=True,
+        help=f"{field.metadata['help']}{f' ({symbol})' if symbol else ''}",
+    )
+
+
+def _split(text: str | None, labels: Path | None) -> tuple[Split, str | None, bool]:
+    """Return the split, the column that holds the parts, and whether folders may be parts."""
+    if text is None or text == "folders":
+        return Split(), None, True
+    if text == "none":
+        return Split(), None, False
+    by_percent = Split.parse(text)
+    if by_percent is not None:
+        return by_percent, None, False
+    if labels is None:
+        raise UsageError(
+            f"--split {text} names a column, and there is no table",
+            remedy="give --labels CSV, or one of folders, none, 80/10/10",
+        )
+    return Split(), text, False
+
+
+def _table(values: dict[str, Any], part_column: str | None) -> LabelTable | None:
+    if values["labels"] is None:
+        for name in ("file_column", "label_columns", "label_sep", "task", "group_column",
+                     "keep_columns"):  # fmt: skip
+            if values[name]:
+                raise UsageError(
+                    f"--{name.rstrip('s').replace('_', '-')} needs a table",
+                    remedy="give --labels CSV",
+                )
+        return None
+    return LabelTable(
+        path=values["labels"],
+        part_column=part_column,
+        **_pick(values, ("file_column", "label_columns", "label_sep", "task", "group_column",
+                         "keep_columns")),
+    )  # fmt: skip
+
+
+def _pick(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names}

@@ -1,0 +1,142 @@
+"""The two reports of a release: one for the developer, one for the provider alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dpkit.audit import RoundTrips, sample_rows
+from dpkit.leakage.metrics import baseline_scores
+from dpkit.leakage.report.html import PrivateNotes, render_private, render_released
+from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
+from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
+from dpkit.leakage.view import picture
+from dpkit.pipeline.counts import count_lines
+from dpkit.pipeline.rows import ReleasedRows
+from dpkit.sanitizers.base import parameters
+from dpkit.types.evidence import LEAST_IMAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from dpkit.pipeline.prepare import Run
+    from dpkit.pipeline.rows import Finished
+    from dpkit.release.manifest import Manifest
+    from dpkit.types import Json
+    from dpkit.types.evidence import RoundTrip
+
+WORST_PAIRS: Final = 12
+PAIRS: Final = 24  # originals in the private report, at most
+PICTURES: Final = 12
+_AT_ONCE: Final = 32  # rows in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The released report as JSON and page, and the private files by name."""
+
+    top_line: str
+    report_json: str
+    report_html: str
+    private: Mapping[str, str]
+
+
+def gather_evidence(
+    run: Run,
+    finished: Sequence[Finished],
+    manifest: Manifest,
+    bad: Sequence[tuple[str, str]],
+) -> Evidence:
+    """Measure the sample, and write both editions of the report."""
+    rows = ReleasedRows(run, finished, manifest)
+    scores = {
+        name: np.concatenate([one.scores.metrics[name] for one in finished])
+        for name in finished[0].scores.metrics
+    }
+    drawn = sample_rows(len(rows), int(str(run.plan.settings["audit_images"])), run.plan.secret)
+    originals, measured = _measure(run, rows, drawn)
+    baselines = baseline_scores(originals, run.geometry.peak)
+    facts = _facts(run, manifest)
+    enough = measured if len(originals) >= LEAST_IMAGES else None
+    released = summarize(facts, scores, baselines, round_trip=enough)
+    notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
+    private = summarize(
+        replace(facts, notices=notices), scores, baselines, round_trip=measured, released=False
+    )
+    shown = rows.read(drawn[:PICTURES]).values
+    duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
+    return Evidence(
+        released.top_line,
+        released.to_json(),
+        render_released(released, tuple(ReleasePicture(picture(v)) for v in shown)),
+        {
+            "report.html": render_private(
+                private, _pairs(rows, scores, drawn), PrivateNotes(tuple(bad), duplicates)
+            ),
+            "report.json": private.to_json(),
+            "scores.csv": _scores_csv(rows, scores),
+        },
+    )
+
+
+def _measure(
+    run: Run, rows: ReleasedRows, drawn: NDArray[np.int64]
+) -> tuple[NDArray[Any], RoundTrip]:
+    """Return the originals of the drawn rows, and how well the key restores them."""
+    originals, trips = [], RoundTrips(run.sanitizer, run.key, run.geometry)
+    for start in range(0, len(drawn), _AT_ONCE):
+        sample = rows.read(drawn[start : start + _AT_ONCE])
+        originals.append(sample.originals)
+        trips.add(sample.originals, sample.values)
+    return np.concatenate(originals), trips.result()
+
+
+def _facts(run: Run, manifest: Manifest) -> ReleaseFacts:
+    return ReleaseFacts(
+        release_id=manifest.release_id,
+        created=manifest.created,
+        tool=manifest.tool,
+        sanitizer=run.sanitizer.name,
+        parameters=parameters(run.sanitizer),
+        geometry=run.geometry,
+        images=manifest.images,
+        treatment=tuple(run.sanitizer.describe(run.geometry)),
+        counts=count_lines(manifest.parts, manifest.classes),
+    )
+
+
+def _pairs(
+    rows: ReleasedRows, scores: Mapping[str, NDArray[Any]], drawn: NDArray[np.int64]
+) -> tuple[PicturePair, ...]:
+    """Return the images most like their originals, worst first, then some drawn at random."""
+    worst = most_alike("ssim", scores["ssim"], WORST_PAIRS)
+    others = drawn[~np.isin(drawn, worst)][: PAIRS - len(worst)]
+    sample = rows.read(np.concatenate([worst, others]))
+    columns = zip(sample.numbers, sample.paths, sample.originals, sample.values, strict=True)
+    return tuple(
+        PicturePair(
+            original,
+            picture(values),
+            path,
+            {name: float(column[number]) for name, column in scores.items()},
+        )
+        for number, path, original, values in columns
+    )
+
+
+def _scores_csv(rows: ReleasedRows, scores: Mapping[str, NDArray[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", *scores])
+    writer.writerows(zip(rows.paths(), *(c.tolist() for c in scores.values()), strict=True))
+    return text.getvalue()
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

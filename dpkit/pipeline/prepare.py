@@ -1,0 +1,214 @@
+"""Scan, choose, draw the key, plan, seal: everything that precedes the first shard."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import os
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dpkit.engines.local import blas_core
+from dpkit.errors import DpkitError, UnlockError, UsageError
+from dpkit.keystore.keys import open_key, seal_key
+from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
+from dpkit.pipeline.quarantine import check_share
+from dpkit.pipeline.state import Output, ReleaseState, RunRecord
+from dpkit.pipeline.terms import Terms, known_terms, new_terms
+from dpkit.plan import ReleaseName, duplicates, make_plan
+from dpkit.readers.folder import FolderSource
+from dpkit.readers.scan import scan
+from dpkit.rng import fresh_secret
+from dpkit.types import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dpkit.keystore.store import Keystore
+    from dpkit.pipeline.request import ReleaseRequest
+    from dpkit.readers.scan import Scan
+    from dpkit.readers.targets import Targets
+    from dpkit.sanitizers.base import Sanitizer
+    from dpkit.types import Geometry, Json, Key
+    from dpkit.types.voice import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An open run: sealed key and plan, and where the release grows."""
+
+    output: Output
+    state: ReleaseState
+    keystore: Keystore
+    plan: SealedPlan
+    terms: Terms
+    key: Key
+    source: FolderSource
+
+    @property
+    def sanitizer(self) -> Sanitizer:
+        """The sanitizer with its public parameters."""
+        return self.terms.sanitizer
+
+    @property
+    def geometry(self) -> Geometry:
+        """The shape of every image of the release."""
+        return self.source.geometry
+
+
+def begin(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
+    """Seal key and plan of a new release, or open those of the same interrupted command.
+
+    Raises
+    ------
+    UsageError
+        The output exists, another command's unfinished release lies there, or the request
+        cannot be carried out.
+    """
+    output = Output(request.out)
+    record = output.record()
+    if request.out.exists():
+        raise UsageError(f"the output {request.out} exists", remedy="name another with --out")
+    if record is None or not output.partial.exists():
+        with _partial_folder(output):
+            return _begin_anew(request, keystore, voice, workers)
+    if record.request != request.digest():
+        raise UsageError(
+            f"{output.partial} is the unfinished release of another command",
+            remedy="give that command again, or delete the folder to begin anew",
+        )
+    voice.notice(f"going on with the unfinished release in {output.partial}")
+    return resume(request.out, keystore)
+
+
+def resume(out: Path, keystore: Keystore) -> Run:
+    """Open the unfinished run of an output folder from its sealed key and plan.
+
+    Raises
+    ------
+    UsageError
+        No release is being written there.
+    UnlockError
+        It belongs to another keystore.
+    """
+    output = Output(out)
+    record = output.record()
+    if record is None or not output.partial.exists():
+        raise UsageError(
+            f"no release is being written to {out}",
+            remedy="begin one with `dpkit prepare` and the same --out, as the same user",
+        )
+    if record.keystore_uuid != keystore.uuid:
+        raise UnlockError(
+            f"the release in {output.partial} belongs to another keystore",
+            remedy="name it with --keystore",
+        )
+    plan = open_plan(keystore, record.plan_object)
+    sealed = keystore.get(plan.key_id, "key")
+    terms = Terms.from_json(plan.settings["terms"])  # type: ignore[arg-type]  # sealed by us
+    source = FolderSource(Path(str(plan.settings["source"])), terms.rule)
+    return Run(
+        output, ReleaseState(plan.release_id), keystore, plan, terms, open_key(sealed), source
+    )
+
+
+def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
+    def progress(done: int, total: int) -> None:
+        voice.progress("reading headers", done, total)
+
+    scanned = scan(request.source, request.scan, progress=progress, workers=workers)
+    for notice in scanned.notices:
+        voice.notice(notice)
+    check_share(len(scanned.bad), len(scanned.bad) + len(scanned.paths), request.max_bad)
+    terms, targets, key, key_id = _key(request, keystore, scanned, voice)
+    rows = Rows(
+        scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
+    )
+    plan = make_plan(rows, terms.split, key.seed, _name_release(), _rows_per_shard(request, terms))
+    settings = _settings(request, terms, scanned, rows)
+    sealed = seal_plan(keystore, plan, key_id, settings)
+    output = Output(request.out)
+    output.begin(
+        RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
+    )
+    source = FolderSource(request.source, terms.rule)
+    return Run(output, ReleaseState(plan.release_id), keystore, sealed, terms, key, source)
+
+
+def _key(
+    request: ReleaseRequest, keystore: Keystore, scanned: Scan, voice: Voice
+) -> tuple[Terms, Targets, Key, str]:
+    if request.key_id is None:
+        terms, targets = new_terms(request, scanned, voice)
+        voice.notice(f"drawing the key: {terms.sanitizer.summary}")
+        key = terms.sanitizer.fit(terms.rule.geometry, fresh_secret())
+        return terms, targets, key, seal_key(keystore, key, terms.to_json())
+    sealed = keystore.get(request.key_id, "key")
+    held = Terms.from_json(sealed.settings)
+    held = replace(held, classes=_classes_so_far(keystore, request.key_id, held.classes))
+    terms, targets = known_terms(request, held, scanned, voice)
+    return terms, targets, open_key(sealed), request.key_id
+
+
+def _classes_so_far(
+    keystore: Keystore, key_id: str, first: tuple[tuple[int, str], ...]
+) -> tuple[tuple[int, str], ...]:
+    """Return the classes of every release under a key: a number once given is never given again."""
+    classes = dict(first)
+    for plan in plans_of_key(keystore, key_id):
+        classes |= dict(Terms.from_json(plan.settings["terms"]).classes)  # type: ignore[arg-type]  # sealed by us
+    return tuple(sorted(classes.items()))
+
+
+def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) -> dict[str, Json]:
+    return {
+        "terms": terms.to_json(),
+        "source": str(request.source.resolve()),
+        "task": scanned.task,
+        "label_columns": list(scanned.label_names),
+        "grouped": scanned.groups is not None,
+        "max_bad": request.max_bad,
+        "allow_unchanged": request.allow_unchanged,
+        "audit_images": request.audit_images,
+        "blas": blas_core(),
+        "bad": [[bad.path, bad.reason] for bad in scanned.bad],
+        "skipped": scanned.skipped,
+        "notices": list(scanned.notices),
+        "duplicates": [list(paths) for paths in duplicates(rows)],
+    }
+
+
+def _rows_per_shard(request: ReleaseRequest, terms: Terms) -> int:
+    row_bytes = terms.rule.geometry.elements * terms.sanitizer.values_dtype().itemsize
+    return max(1, request.shard_mb * 2**20 // row_bytes)
+
+
+def _name_release() -> ReleaseName:
+    release_id = base64.b32encode(os.urandom(10)).decode().lower()
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return ReleaseName(release_id, today, fresh_secret())
+
+
+@contextmanager
+def _partial_folder(output: Output) -> Iterator[None]:
+    """Make the folder in which the release grows; a failed beginning takes it away again."""
+    if output.partial.exists() and any(output.partial.iterdir()):
+        raise UsageError(
+            f"{output.partial} exists and is no unfinished release of this user",
+            remedy="move it away, or name another output with --out",
+        )
+    try:
+        (output.partial / "data").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DpkitError(
+            f"cannot write to {output.partial}: {error.strerror}", remedy="name another with --out"
+        ) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            (output.partial / "data").rmdir()
+            output.partial.rmdir()
+        raise

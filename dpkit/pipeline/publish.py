@@ -1,0 +1,260 @@
+"""Close a release: measure, report, check, sign, rename. Nothing is published before the rename."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpkit import __version__
+from dpkit.errors import UsageError
+from dpkit.leakage.bounds import known_images_sentence
+from dpkit.pipeline.counts import count_parts
+from dpkit.pipeline.evidence import Evidence, gather_evidence
+from dpkit.pipeline.quarantine import check_share, quarantine_csv
+from dpkit.pipeline.rows import Finished
+from dpkit.pipeline.scores import ShardScores
+from dpkit.pipeline.selfcheck import check_release
+from dpkit.pipeline.state import private_folder, write_private
+from dpkit.release.aside import write_file
+from dpkit.release.bag import seal
+from dpkit.release.card import card
+from dpkit.release.index import IndexRows, write_index
+from dpkit.release.manifest import Manifest, SanitizerEntry, Signer
+from dpkit.release.read import Release
+from dpkit.release.signature import SigningKey
+from dpkit.release.tree import CARD, INDEX, REPORT, REPORT_PAGE
+from dpkit.release.verify import verify
+from dpkit.sanitizers.base import parameters
+from dpkit.types.evidence import STATEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dpkit.keystore.store import Keystore
+    from dpkit.pipeline.prepare import Run
+    from dpkit.release.manifest import PartCounts
+    from dpkit.types import Json
+    from dpkit.types.voice import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a run ends with; `quarantined` images were left out."""
+
+    release: Path
+    release_id: str
+    key_id: str
+    images: int
+    quarantined: int
+    duplicates: int
+    parts: tuple[PartCounts, ...]
+    fingerprint: str
+    top_line: str
+    private_report: Path
+    quarantine: Path
+
+    def facts(self) -> dict[str, Json]:
+        """Return everything for a machine."""
+        return {
+            "release": str(self.release),
+            "release_id": self.release_id,
+            "key_id": self.key_id,
+            "images": self.images,
+            "quarantined": self.quarantined,
+            "duplicates": self.duplicates,
+            "parts": {part.part: part.images for part in self.parts},
+            "signer": self.fingerprint,
+            "statement": self.top_line,
+            "private_report": str(self.private_report),
+            "quarantine": str(self.quarantine),
+        }
+
+    def lines(self) -> list[str]:
+        """Return a summary for a person."""
+        parts = ", ".join(f"{part.part} {part.images:,}" for part in self.parts)
+        lines = [
+            f"published {self.release}: {self.images:,} images ({parts})",
+            f"  release {self.release_id}, data key {self.key_id}, signer {self.fingerprint}",
+            f"  {self.top_line}",
+            f"  your private report, with originals: {self.private_report}",
+        ]
+        if self.duplicates:
+            lines.append(f"  {self.duplicates} sets of files with the same bytes: see that report")
+        if self.quarantined:
+            lines.append(f"  {self.quarantined} images quarantined, why: {self.quarantine}")
+        return lines
+
+
+def close(run: Run, voice: Voice) -> Published:
+    """Publish the release of a run whose shards are all written.
+
+    Raises
+    ------
+    UsageError
+        A shard is missing.
+    DpkitError
+        Too many images are bad, or the self-check found something.
+    """
+    finished = finished_shards(run)
+    bad = _bad(run, finished)
+    images = sum(f.shard.rows for f in finished)
+    check_share(len(bad), images + len(bad), _number(run.plan.settings["max_bad"]))
+    private = private_folder(run.state.folder)
+    write_private(private / "quarantine.csv", quarantine_csv(bad))
+    voice.notice("measuring and checking the release")
+    signer = signing_key(run.keystore)
+    manifest = _manifest(run, finished, signer)
+    evidence = gather_evidence(run, finished, manifest, bad)
+    folder = run.output.partial
+    _write_documents(run, finished, manifest, evidence, signer)
+    check_release(run, finished, manifest)
+    verify(folder)
+    for name, content in evidence.private.items():
+        write_private(private / name, content.encode("utf-8", "surrogateescape"))
+    _move_into_place(run)
+    return Published(
+        run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad),
+        len(_list(run.plan.settings["duplicates"])), manifest.parts, signer.public.fingerprint,
+        evidence.top_line, private / "report.html", private / "quarantine.csv",
+    )  # fmt: skip
+
+
+def finished_shards(run: Run) -> list[Finished]:
+    """Return every shard of the plan as the journal has it.
+
+    Raises
+    ------
+    UsageError
+        One is missing.
+    """
+    finished = []
+    for number, planned in enumerate(run.plan.shards):
+        shard = run.state.finished(number, run.plan.sealed.object_id)
+        if shard is None:
+            raise UsageError(
+                f"shard {number} of {len(run.plan.shards)} ({planned.file}) is not written",
+                remedy=f"write the part I/N with {number} % N == I, then publish",
+            )
+        finished.append(Finished(number, shard, ShardScores.load(run.state.scores(number))))
+    return finished
+
+
+def signing_key(keystore: Keystore) -> SigningKey:
+    """Open the keystore's signing key, making it on first use."""
+    for entry in keystore.entries():
+        if entry.kind == "signing" and entry.state == "active":
+            sealed = keystore.get(entry.object_id, "signing")
+            return SigningKey.from_arrays({name: sealed.array(name) for name in sealed.names()})
+    made = SigningKey.generate()
+    keystore.put("signing", {}, made.arrays(), label=made.public.fingerprint)
+    return made
+
+
+def _manifest(run: Run, finished: list[Finished], signer: SigningKey) -> Manifest:
+    settings = run.plan.settings
+    classes = run.terms.entries()
+    rows = ((f.shard.part, f.rows(run)) for f in finished)
+    task: Any = settings["task"]
+    parts = count_parts(rows, classes)
+    images = sum(part.images for part in parts)
+    known = known_images_sentence(parameters(run.sanitizer), run.geometry, images)
+    return Manifest(
+        release_id=run.plan.release_id,
+        key_id=run.plan.key_id,
+        created=run.plan.created,
+        tool=f"dpkit {__version__}",
+        sanitizer=SanitizerEntry(run.sanitizer.name, parameters(run.sanitizer)),
+        geometry=run.geometry,
+        dtype=run.sanitizer.values_dtype().name,
+        reading=dict(run.source.describe()),
+        task=task,
+        classes=classes,
+        label_columns=_label_columns(run),
+        grouped=bool(settings["grouped"]),
+        kept_columns=tuple(str(name) for name in _list(settings["kept_columns"])),
+        parts=parts,
+        shards=tuple(f.shard for f in finished if f.shard.rows),
+        training={**run.sanitizer.training(run.geometry), **_moments(run, finished)},
+        statement=". ".join(filter(None, (STATEMENT, known))),
+        signer=Signer(signer.public.text, signer.public.fingerprint),
+    )
+
+
+def _label_columns(run: Run) -> tuple[str, ...]:
+    names = tuple(str(name) for name in _list(run.plan.settings["label_columns"]))
+    match run.plan.settings["task"]:
+        case "multi":
+            return tuple(entry.name for entry in run.terms.entries())
+        case "none":
+            return ()
+        case _:
+            return names
+
+
+def _moments(run: Run, finished: list[Finished]) -> dict[str, Json]:
+    """Return mean and deviation by channel over the training part, or over all without one."""
+    of_training = [f for f in finished if f.shard.part == "train" and f.shard.rows]
+    chosen = of_training or finished
+    pixels = run.geometry.height * run.geometry.width
+    count = pixels * sum(f.shard.rows for f in chosen)
+    mean, square = np.sum([f.scores.sums for f in chosen], axis=0) / max(count, 1)
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    return {"mean": [float(m) for m in mean], "std": [float(s) for s in deviation]}
+
+
+def _write_documents(
+    run: Run, finished: list[Finished], manifest: Manifest, evidence: Evidence, signer: SigningKey
+) -> None:
+    folder = run.output.partial
+    index = write_index(folder / INDEX, manifest.kept_columns, _index_rows(run, finished, manifest))
+    write_file(folder / CARD, card(manifest).encode())
+    write_file(folder / REPORT, evidence.report_json.encode())
+    write_file(folder / REPORT_PAGE, evidence.report_html.encode())
+    seal(folder, manifest, index, signer)
+
+
+def _index_rows(run: Run, finished: list[Finished], manifest: Manifest) -> Iterator[IndexRows]:
+    release = Release(run.output.partial, manifest)
+    for one in finished:
+        if one.shard.rows:
+            kept = one.rows(run).kept
+            cells = list(zip(*kept.values(), strict=True)) if kept else ()
+            yield IndexRows(one.shard, release.columns(one.shard), cells)
+
+
+def _move_into_place(run: Run) -> None:
+    """Rename the whole release; its folder entries are on the disk before and after."""
+    out, partial = run.output.out, run.output.partial
+    _sync_folder(partial / "data")
+    _sync_folder(partial)
+    if out.exists():
+        raise UsageError(f"the output {out} exists by now", remedy="move it away, publish again")
+    partial.rename(out)
+    _sync_folder(out.resolve().parent)
+    run.output.end()
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _bad(run: Run, finished: list[Finished]) -> list[tuple[str, str]]:
+    pairs = (_list(entry) for entry in _list(run.plan.settings["bad"]))
+    at_scan = [(str(path), str(reason)) for path, reason in pairs]
+    return sorted([*at_scan, *(entry for one in finished for entry in one.scores.bad)])
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

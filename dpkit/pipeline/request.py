@@ -1,0 +1,100 @@
+"""Everything that a provider asks of one release, valid once built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dpkit.errors import UsageError
+from dpkit.plan import Split
+from dpkit.readers.choice import ReadOptions
+from dpkit.readers.scan import ScanOptions
+from dpkit.sanitizers.base import parameters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dpkit.sanitizers.base import Sanitizer
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What to release, from where, to where.
+
+    Parameters
+    ----------
+    source, out
+        The folder of images; the release's folder, which must not exist.
+    key_id
+        A data key to use again; geometry, parameters, classes and split then come from it.
+    split
+        Percent by group, or None where the source's own parts (or none) hold.
+    shard_mb
+        Mebibytes of values in a shard, at least one row.
+    max_bad
+        Largest share of unreadable images, 0 to 1.
+    allow_unchanged
+        Rows that may equal their original (blank images).
+    audit_images
+        Size of the sample on which baselines and restoration are measured.
+    given
+        Names of the options that the user wrote: those that a re-used key may not contradict.
+    """
+
+    source: Path
+    out: Path
+    sanitizer: Sanitizer
+    scan: ScanOptions = field(default_factory=ScanOptions)
+    read: ReadOptions = field(default_factory=ReadOptions)
+    split: Split = field(default_factory=Split)
+    key_id: str | None = None
+    added_classes: tuple[str, ...] = ()
+    hide_classes: bool = False
+    publish_classes: bool = False
+    shard_mb: int = 256
+    max_bad: float = 0.01
+    allow_unchanged: int = 0
+    audit_images: int = 256
+    given: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        _within("--shard-mb", self.shard_mb, 1, 65536)
+        _within("--max-bad", self.max_bad, 0, 1)
+        _within("--allow-unchanged", self.allow_unchanged, 0, 2**40)
+        _within("--audit-images", self.audit_images, 20, 65536)
+        if self.hide_classes and self.publish_classes:
+            raise UsageError("--hide-classes and --publish-classes contradict each other")
+
+    def digest(self) -> str:
+        """Return a digest of everything that decides the release's bytes.
+
+        Two commands with one digest are the same command: the second goes on where the first
+        was interrupted.
+        """
+        facts: dict[str, Any] = {
+            "source": str(self.source.resolve()),
+            "out": str(self.out.resolve()),
+            "sanitizer": [self.sanitizer.name, parameters(self.sanitizer)],
+            "scan": asdict(self.scan),
+            "read": asdict(self.read),
+            "split": asdict(self.split),
+            "rest": [
+                self.key_id,
+                self.added_classes,
+                self.hide_classes,
+                self.publish_classes,
+                self.shard_mb,
+                self.max_bad,
+                self.allow_unchanged,
+                self.audit_images,
+            ],
+        }
+        text = json.dumps(facts, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{name} {value} is not within {low} to {high}")

@@ -1,0 +1,132 @@
+"""Write one shard: a pure function of plan, key and shard number.
+
+Tiles are computed by the engine's threads into one buffer and stream, in order, into the file.
+A row that cannot be read leaves its shard; the file is then written again from the tiles,
+which still hold the rows that are left. A shard that no row is left of has no file.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpkit.engines.local import blas_core
+from dpkit.errors import DpkitError
+from dpkit.pipeline.scores import ShardScores
+from dpkit.pipeline.tile import Tile, make_tile, tag_secret
+from dpkit.release.manifest import Shard
+from dpkit.release.shards import ShardHeader, write_shard
+from dpkit.release.tree import sha256_of
+from dpkit.types.plans import take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from dpkit.engines import LocalEngine
+    from dpkit.pipeline.prepare import Run
+    from dpkit.types import PlannedRows, SanitizedBatch
+
+
+def finish_shard(run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]) -> Shard:
+    """Return shard `number`, writing it unless its digest stands in the journal.
+
+    `seen` is told how many rows are done, tile by tile.
+    """
+    plan_object = run.plan.sealed.object_id
+    with run.state.lock_shard(number):
+        done = run.state.finished(number, plan_object)
+        if done is not None and _still_there(run, done):
+            seen(done.rows)
+            return done
+        shard, scores = _write(run, number, engine, seen)
+        scores.save(run.state.scores(number))
+        run.state.enter(number, shard, plan_object)
+        return shard
+
+
+def check_blas(run: Run) -> None:
+    """Refuse to write float shards with another BLAS core than the plan's.
+
+    Raises
+    ------
+    DpkitError
+        The last bits of the values would differ from those of the other shards.
+    """
+    planned, here = str(run.plan.settings["blas"]), blas_core()
+    if planned != here:
+        raise DpkitError(
+            f"this machine computes with {here}, the plan was made for {planned}: shards would "
+            "differ in their last bits",
+            remedy="run on the same kind of machine, or say --any-blas",
+        )
+
+
+def _write(
+    run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]
+) -> tuple[Shard, ShardScores]:
+    planned = run.plan.shards[number]
+    rows = run.plan.rows_of(number)
+    header = ShardHeader(
+        release_id=run.plan.release_id,
+        part=planned.part,
+        sanitizer=run.sanitizer.name,
+        dtype=run.sanitizer.values_dtype().name,
+        image_shape=_row_shape(run),
+        target_dtype=rows.targets.dtype.name,
+        target_shape=rows.targets.shape[1:],
+    )
+    path = run.output.partial / planned.file
+    tiles: list[Tile] = []
+    written = None
+    with suppress(_RowsLeftError):
+        written = write_shard(path, header, len(rows), _stream(run, rows, engine, tiles, seen))
+    if written is None:  # some row could not be read
+        left = sum(int(tile.good.sum()) for tile in tiles)
+        rest = (tile.batch.take(tile.good) for tile in tiles)
+        nothing = Shard(planned.file, planned.part, 0, 0, "")
+        written = write_shard(path, header, left, rest) if left else nothing
+    return written, ShardScores.gather(tiles)
+
+
+class _RowsLeftError(Exception):
+    """Rows of this shard could not be read: the streamed file has the wrong length."""
+
+
+def _stream(
+    run: Run,
+    rows: PlannedRows,
+    engine: LocalEngine,
+    tiles: list[Tile],
+    seen: Callable[[int], None],
+) -> Iterator[SanitizedBatch]:
+    """Yield the tiles' batches in order, keep every tile; give up after the last if rows left."""
+    values: NDArray[Any] = np.empty((len(rows), *_row_shape(run)), run.sanitizer.values_dtype())
+    step = run.sanitizer.tile_images(run.geometry)
+    secret = tag_secret(run)
+
+    def work(start: int) -> Tile:
+        span = slice(start, start + step)
+        return make_tile(run, take(rows, span), secret, values[span])
+
+    complete = True
+    for tile in engine.map(work, range(0, len(rows), step)):
+        tiles.append(tile)
+        seen(len(tile.good))
+        complete = complete and not tile.bad
+        if complete:
+            yield tile.batch
+    if not complete:
+        raise _RowsLeftError
+
+
+def _row_shape(run: Run) -> tuple[int, int, int]:
+    return (run.geometry.channels, run.geometry.height, run.geometry.width)
+
+
+def _still_there(run: Run, shard: Shard) -> bool:
+    path = run.output.partial / shard.file
+    return shard.rows == 0 or (path.exists() and sha256_of(path) == shard.sha256)

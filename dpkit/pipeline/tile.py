@@ -1,0 +1,82 @@
+"""One tile: decode its rows, sanitize them, measure them. Runs on a worker thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpkit.errors import UnreadableImageError
+from dpkit.leakage.metrics import score
+from dpkit.release.selfcheck import row_tag
+from dpkit.rng import derive
+from dpkit.types import ImageBatch, PlannedRows, SanitizedBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from dpkit.pipeline.prepare import Run
+    from dpkit.types import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A sanitized tile with what is measured while original and result are both in cache.
+
+    `good` bool [n] marks the rows that could be read; `scores` float [n] by metric; `tags`
+    u8 [n,16], the keyed hash of each original in the release's layout; `sums` float64 [2,c],
+    the sums of values and of their squares by channel, over good rows.
+    """
+
+    batch: SanitizedBatch
+    good: NDArray[np.bool_]
+    bad: tuple[tuple[str, str], ...]
+    scores: Mapping[str, NDArray[Any]]
+    tags: NDArray[np.uint8]
+    sums: NDArray[np.float64]
+
+
+def tag_secret(run: Run) -> Secret:
+    """Return the secret under which rows are tagged for the self-check of this release."""
+    return derive(run.key.seed, "self-check", run.plan.release_id.encode())
+
+
+def make_tile(run: Run, rows: PlannedRows, secret: Secret, out: NDArray[Any]) -> Tile:
+    """Decode, sanitize and measure `rows` into `out` [n,c,h,w]."""
+    pixels, bad = _decode(run, rows)
+    batch = ImageBatch(pixels, rows.targets, rows.ids, rows.groups)
+    clean = run.sanitizer.apply(batch, run.key, run.geometry, out)
+    good = np.ones(len(rows), dtype=bool)
+    good[list(bad)] = False
+    plain = run.sanitizer.plain(pixels, run.geometry)
+    return Tile(
+        clean,
+        good,
+        tuple((rows.paths[i], reason) for i, reason in bad.items()),
+        score(pixels, clean.values, run.geometry.peak),
+        np.stack([np.frombuffer(row_tag(secret, row), dtype=np.uint8) for row in plain]),
+        _sums(clean.values[good] if bad else clean.values),
+    )
+
+
+def _decode(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, str]]:
+    geometry = run.geometry
+    shape = (len(rows), geometry.height, geometry.width, geometry.channels)
+    pixels = np.zeros(shape, geometry.pixel_dtype)
+    bad: dict[int, str] = {}
+    for i, path in enumerate(rows.paths):
+        try:
+            pixels[i] = run.source.decode(path, rows.sha256[i].tobytes())
+        except UnreadableImageError as error:
+            bad[i] = str(error)
+    return pixels, bad
+
+
+def _sums(values: NDArray[Any]) -> NDArray[np.float64]:
+    planes = values.reshape(len(values), values.shape[1], -1).astype(np.float32, copy=False)
+    by_image = np.stack([planes.sum(axis=2), np.einsum("ncx,ncx->nc", planes, planes)])
+    sums: NDArray[np.float64] = by_image.sum(axis=1, dtype=np.float64)
+    return sums
