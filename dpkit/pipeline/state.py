@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def state_root() -> Path:
     """Return the user's state folder for dpkit."""
-    return platformdirs.user_state_path("dpkit")
+    return private_folder(platformdirs.user_state_path("dpkit"))
 
 
 def private_folder(path: Path) -> Path:

@@ -7,16 +7,35 @@ each number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final, cast, get_args
+
+from dpkit.errors import UsageError
+from dpkit.release.manifest_json import Fields, canonical, load, malformed
+from dpkit.release.manifest_rules import (
+    DTYPES,
+    MAX_BYTES,
+    MAX_CLASSES,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_SHARDS,
+    NAME,
+    SHA256_HEX,
+    SHARD_FILE,
+    check,
+)
+from dpkit.types import PARTS, Geometry, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dpkit.types import Geometry, Json, Part, Task
+    from dpkit.types import Json, Part
 
 FORMAT: Final = "dpkit-release"
 VERSION: Final = 1
+CLASS_LIMIT: Final = 2**31 - 1  # a class keeps the provider's own number, within 32 bits
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,11 @@ class Manifest:
         What can learn from the values: see `docs/format.md`.
     statement
         The report's top line, word for word.
+
+    Raises
+    ------
+    ValueError
+        The fields contradict one another; `manifest_rules` lists the rules.
     """
 
     release_id: str
@@ -123,3 +147,145 @@ class Manifest:
     training: Mapping[str, Json]
     statement: str
     signer: Signer
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape of one released row: channels, height, width."""
+        return self.geometry.channels, self.geometry.height, self.geometry.width
+
+    @property
+    def target_dtype(self) -> str:
+        """The type of `/labels`: int64, uint8 (multi) or float32 (regression)."""
+        return {"multi": "uint8", "regression": "float32"}.get(self.task, "int64")
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """The shape of one target: () for none and single, (k,) for multi and regression."""
+        return (len(self.label_columns),) if self.task in ("multi", "regression") else ()
+
+    @property
+    def images(self) -> int:
+        """The rows of all parts."""
+        return sum(part.images for part in self.parts)
+
+    def to_json(self) -> str:
+        """Return the canonical text of `manifest.json`."""
+        body = cast("dict[str, Json]", asdict(self))
+        return canonical({"format": FORMAT, "version": VERSION, **body})
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Manifest:
+        """Read a manifest that anybody may have written.
+
+        Raises
+        ------
+        UsageError
+            The text is of a newer version of the format.
+        IntegrityError
+            The text is no manifest, or contradicts itself.
+        """
+        fields = load(text)
+        _check_version(fields)
+        try:
+            manifest = cls(**_identity(fields), **_reading(fields), **_rows(fields))  # type: ignore[arg-type]  # each value is typed where it is taken
+        except (ValueError, UsageError) as error:
+            malformed(str(error))
+        fields.end()
+        return manifest
+
+
+def _check_version(fields: Fields) -> None:
+    fields.one_of("format", (FORMAT,))
+    version = fields.whole("version", 1, 10**6)
+    if version > VERSION:
+        raise UsageError(
+            f"manifest.json: format version {version} is newer than {VERSION}, the last one read",
+            remedy="install a newer dpkit",
+        )
+
+
+def _identity(fields: Fields) -> dict[str, object]:
+    signer = fields.child("signer")
+    sanitizer = fields.child("sanitizer")
+    taken: dict[str, object] = {
+        "release_id": fields.text("release_id", pattern=NAME),
+        "key_id": fields.text("key_id", pattern=NAME),
+        "created": fields.text("created", pattern=_DATE),
+        "tool": fields.text("tool", most=100),
+        "statement": fields.text("statement"),
+        "signer": Signer(signer.text("public_key", most=100), signer.text("fingerprint", most=16)),
+        "sanitizer": SanitizerEntry(
+            sanitizer.text("name", pattern=NAME), sanitizer.mapping("parameters")
+        ),
+    }
+    signer.end()
+    sanitizer.end()
+    return taken
+
+
+def _reading(fields: Fields) -> dict[str, object]:
+    geometry = fields.child("geometry")
+    sides = {side: geometry.whole(side, 1, 65535) for side in ("height", "width")}
+    depths = {name: geometry.whole(name, 1, 16) for name in ("channels", "depth")}
+    geometry.end()
+    return {
+        "geometry": Geometry(**sides, **depths),
+        "dtype": fields.one_of("dtype", DTYPES),
+        "reading": fields.mapping("reading"),
+        "training": fields.mapping("training"),
+        "task": fields.one_of("task", get_args(Task)),
+        "label_columns": fields.texts("label_columns", most=MAX_CLASSES),
+        "grouped": fields.flag("grouped"),
+        "kept_columns": fields.texts("kept_columns", most=MAX_COLUMNS),
+    }
+
+
+def _rows(fields: Fields) -> dict[str, object]:
+    return {
+        "classes": tuple(_class(c) for c in fields.children("classes", most=MAX_CLASSES)),
+        "parts": tuple(_part(p) for p in fields.children("parts", most=len(PARTS))),
+        "shards": tuple(_shard(s) for s in fields.children("shards", most=MAX_SHARDS)),
+    }
+
+
+def _class(fields: Fields) -> ClassEntry:
+    entry = ClassEntry(_class_index(fields), fields.text("name", most=1000))
+    fields.end()
+    return entry
+
+
+def _class_index(fields: Fields) -> int:
+    return fields.whole("index", -CLASS_LIMIT, CLASS_LIMIT)
+
+
+def _part(fields: Fields) -> PartCounts:
+    labels = tuple(_label(c) for c in fields.children("labels", most=MAX_CLASSES))
+    part = cast("Part", fields.one_of("part", PARTS))
+    counts = PartCounts(part, *_images_and_groups(fields), labels)
+    fields.end()
+    return counts
+
+
+def _label(fields: Fields) -> LabelCount:
+    count = LabelCount(_class_index(fields), *_images_and_groups(fields))
+    fields.end()
+    return count
+
+
+def _images_and_groups(fields: Fields) -> tuple[int, int]:
+    return fields.whole("images", 0, MAX_ROWS), fields.whole("groups", 0, MAX_ROWS)
+
+
+def _shard(fields: Fields) -> Shard:
+    shard = Shard(
+        file=fields.text("file", pattern=SHARD_FILE),
+        part=cast("Part", fields.one_of("part", PARTS)),
+        rows=fields.whole("rows", 1, MAX_ROWS),
+        bytes=fields.whole("bytes", 1, MAX_BYTES),
+        sha256=fields.text("sha256", pattern=SHA256_HEX),
+    )
+    fields.end()
+    return shard

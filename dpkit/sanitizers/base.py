@@ -29,6 +29,9 @@ class Sanitizer(Protocol):
     def check(self, geometry: Geometry) -> None:
         """Raise `UsageError`, with what would work, where these parameters cannot."""
 
+    def notices(self, geometry: Geometry) -> list[str]:
+        """Return what the user should know before the run, one sentence each; often none."""
+
     def key_bytes(self, geometry: Geometry) -> int:
         """Return the bytes of the largest secret array that `fit` must hold in memory."""
 
@@ -44,7 +47,16 @@ class Sanitizer(Protocol):
     def apply(
         self, batch: ImageBatch, key: Key, geometry: Geometry, out: NDArray[Any] | None = None
     ) -> SanitizedBatch:
-        """Sanitize a batch; `out` [n,c,h,w], where given, receives the values."""
+        """Sanitize a batch of any length.
+
+        Parameters
+        ----------
+        out
+            [n,c,h,w] of `values_dtype`, C-contiguous; where given, it receives the values.
+        """
+
+    def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+        """Return pixels [n,h,w,c] in the released type and layout [n,c,h,w], not sanitized."""
 
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
         """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w]."""

@@ -1,0 +1,150 @@
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dpkit.errors import UsageError
+from dpkit.plan import ReleaseName, Split, duplicates, group_names, image_ids, make_plan
+from dpkit.types import PARTS, Rows, Secret
+
+SEED = Secret(bytes(32))
+RELEASE = ReleaseName("r", "2026-01-01", Secret(b"\1" * 32))
+
+
+def rows(n=20, *, groups=None, parts=None, contents=None):
+    contents = contents if contents is not None else range(n)
+    digests = [hashlib.sha256(str(content).encode()).digest() for content in contents]
+    return Rows(
+        paths=tuple(f"a/{i:05}.png" for i in range(n)),
+        sha256=np.frombuffer(b"".join(digests), np.uint8).reshape(n, 32),
+        targets=np.arange(n),
+        groups=groups,
+        parts=parts,
+        kept={"site": tuple(f"s{i}" for i in range(n))},
+    )
+
+
+def part_by_path(plan):
+    return {
+        path: shard.part for shard in plan.shards for path in plan.rows_of(shard).paths
+    }
+
+
+class TestRows:
+    @given(st.integers(1, 60), st.integers(1, 17))
+    def test_every_row_stands_in_exactly_one_shard(self, n, per_shard):
+        plan = make_plan(rows(n), Split((60, 20, 20)), SEED, RELEASE, per_shard)
+        held = [path for shard in plan.shards for path in plan.rows_of(shard).paths]
+        assert sorted(held) == sorted(rows(n).paths)
+        assert all(len(plan.rows_of(shard)) <= per_shard for shard in plan.shards)
+
+    def test_columns_stay_together(self):
+        plan = make_plan(rows(30), Split(), SEED, RELEASE, 7)
+        for path, target, site in zip(
+            plan.rows.paths, plan.rows.targets, plan.rows.kept["site"], strict=True
+        ):
+            assert path == f"a/{target:05}.png"
+            assert site == f"s{target}"
+
+    def test_the_order_follows_from_the_release_secret_alone(self):
+        one = make_plan(rows(50), Split(), SEED, RELEASE, 50)
+        same = make_plan(rows(50), Split(), SEED, RELEASE, 50)
+        other = make_plan(
+            rows(50), Split(), SEED, replace(RELEASE, secret=Secret(b"\2" * 32)), 50
+        )
+        assert one.rows.paths == same.rows.paths
+        assert one.rows.paths != other.rows.paths
+        assert one.rows.paths != tuple(sorted(one.rows.paths))
+
+    def test_shards_of_a_part_are_numbered_from_0(self):
+        plan = make_plan(rows(25), Split((100, 0, 0)), SEED, RELEASE, 10)
+        assert [shard.file for shard in plan.shards] == [
+            f"data/train-{i:05d}-of-00003.h5" for i in range(3)
+        ]
+        assert [(shard.start, shard.stop) for shard in plan.shards] == [(0, 10), (10, 20), (20, 25)]
+
+
+class TestPseudonyms:
+    def test_an_id_depends_on_path_and_content_and_key(self):
+        first = rows(2, contents=[1, 1])
+        again = replace(first, paths=("a/00000.png", "b/00000.png"))
+        ids = {
+            *image_ids(first.paths, first.sha256, SEED).tolist(),
+            *image_ids(again.paths, again.sha256, SEED).tolist(),
+            *image_ids(first.paths, rows(2).sha256, SEED).tolist(),
+        }
+        assert len(ids) == 4  # of 6, two meet twice: the same path and content
+        assert not ids & set(image_ids(first.paths, first.sha256, Secret(b"x" * 32)).tolist())
+
+    def test_an_id_is_26_letters_of_base32(self):
+        for name in image_ids(rows().paths, rows().sha256, SEED).tolist():
+            assert len(name) == 26
+            assert set(name) <= set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+
+    def test_a_path_that_is_no_utf8_has_an_id(self):
+        odd = ("caf\udce9.png",)
+        assert len(image_ids(odd, rows(1).sha256, SEED)) == 1
+
+
+class TestGroups:
+    @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40))
+    def test_all_images_of_a_group_fall_into_one_part(self, names):
+        source = rows(len(names), groups=tuple(names))
+        parts = part_by_path(make_plan(source, Split((50, 25, 25)), SEED, RELEASE, 5))
+        for name in set(names):
+            assert len({parts[p] for p, g in zip(source.paths, names, strict=True) if g == name}) == 1
+
+    def test_a_later_batch_agrees_on_the_part_of_a_group(self):
+        names = tuple(f"patient {i}" for i in range(40))
+        split = Split((50, 25, 25))
+        first = make_plan(rows(40, groups=names), split, SEED, RELEASE, 9)
+        later = rows(40, groups=names, contents=range(100, 140))
+        second = make_plan(later, split, SEED, replace(RELEASE, secret=Secret(b"z" * 32)), 40)
+        assert part_by_path(first) == part_by_path(second)
+
+    def test_equal_files_are_one_group(self):
+        names = group_names(rows(4, contents=[7, 8, 7, 9]))
+        assert names[0] == names[2]
+        assert len(set(names)) == 3
+
+    def test_groups_that_share_a_file_are_one_group(self):
+        names = group_names(rows(4, groups=("b", "a", "c", "b"), contents=[1, 1, 2, 2]))
+        assert names == ("a", "a", "a", "a")
+
+    def test_the_sets_of_equal_files_are_listed(self):
+        assert duplicates(rows(4, contents=[7, 8, 7, 9])) == (("a/00000.png", "a/00002.png"),)
+
+    def test_a_split_that_tears_a_group_apart_is_refused_by_name(self):
+        torn = rows(2, groups=("mrs smith", "mrs smith"), parts=("train", "test"))
+        with pytest.raises(UsageError, match="mrs smith"):
+            make_plan(torn, Split(), SEED, RELEASE, 5)
+
+    def test_a_split_that_tears_equal_files_apart_is_refused_by_file(self):
+        torn = rows(2, contents=[1, 1], parts=("train", "test"))
+        with pytest.raises(UsageError, match=r"a/00000\.png, a/00001\.png"):
+            make_plan(torn, Split(), SEED, RELEASE, 5)
+
+
+class TestSplit:
+    def test_percentages_hold_over_many_groups(self):
+        split, key = Split((80, 10, 10)), Secret(b"k" * 32)
+        drawn = [split.part_of(key, str(i).encode()) for i in range(20_000)]
+        for part, percent in zip(PARTS, (80, 10, 10), strict=True):
+            assert abs(drawn.count(part) / 200 - percent) < 1
+
+    @pytest.mark.parametrize("text", ["80/10/11", "0/0/0", "100/1/0"])
+    def test_percentages_add_up_to_100(self, text):
+        with pytest.raises(UsageError, match="adds up to"):
+            Split.parse(text)
+
+    @pytest.mark.parametrize("text", ["folders", "site", "80/20", "none", "-1/1/100"])
+    def test_another_text_is_no_percentage(self, text):
+        assert Split.parse(text) is None
+
+    def test_the_providers_own_parts_hold(self):
+        given_parts = ("test", "train") * 10
+        parts = part_by_path(make_plan(rows(20, parts=given_parts), Split(), SEED, RELEASE, 6))
+        assert tuple(parts[path] for path in rows(20).paths) == given_parts
