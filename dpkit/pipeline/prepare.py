@@ -15,6 +15,7 @@ from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
 from dpkit.pipeline.quarantine import check_share
+from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import Output, ReleaseState, RunRecord
 from dpkit.pipeline.terms import Terms, known_terms, new_terms
 from dpkit.plan import ReleaseName, duplicates, make_plan
@@ -127,6 +128,7 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
     )
     plan = make_plan(rows, terms.split, key.seed, _name_release(), _rows_per_shard(request, terms))
+    signing_key(keystore)  # made now, so that whoever publishes finds it
     settings = _settings(request, terms, scanned, rows)
     sealed = seal_plan(keystore, plan, key_id, settings)
     output = Output(request.out)

@@ -17,6 +17,7 @@ from dpkit.pipeline.quarantine import check_share, quarantine_csv
 from dpkit.pipeline.rows import Finished
 from dpkit.pipeline.scores import ShardScores
 from dpkit.pipeline.selfcheck import check_release
+from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import private_folder, write_private
 from dpkit.release.aside import write_file
 from dpkit.release.bag import seal
@@ -24,7 +25,6 @@ from dpkit.release.card import card
 from dpkit.release.index import IndexRows, write_index
 from dpkit.release.manifest import Manifest, SanitizerEntry, Signer
 from dpkit.release.read import Release
-from dpkit.release.signature import SigningKey
 from dpkit.release.tree import CARD, INDEX, REPORT, REPORT_PAGE
 from dpkit.release.verify import verify
 from dpkit.sanitizers.base import parameters
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dpkit.keystore.store import Keystore
     from dpkit.pipeline.prepare import Run
     from dpkit.release.manifest import PartCounts
+    from dpkit.release.signature import SigningKey
     from dpkit.types import Json
     from dpkit.types.voice import Voice
 
@@ -141,17 +141,6 @@ def finished_shards(run: Run) -> list[Finished]:
             )
         finished.append(Finished(number, shard, ShardScores.load(run.state.scores(number))))
     return finished
-
-
-def signing_key(keystore: Keystore) -> SigningKey:
-    """Open the keystore's signing key, making it on first use."""
-    for entry in keystore.entries():
-        if entry.kind == "signing" and entry.state == "active":
-            sealed = keystore.get(entry.object_id, "signing")
-            return SigningKey.from_arrays({name: sealed.array(name) for name in sealed.names()})
-    made = SigningKey.generate()
-    keystore.put("signing", {}, made.arrays(), label=made.public.fingerprint)
-    return made
 
 
 def _manifest(run: Run, finished: list[Finished], signer: SigningKey) -> Manifest:

@@ -87,18 +87,18 @@ class TestTheWayBack:
             assert np.array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(path)))
 
     def test_restores_some_by_their_ids(self, invoke, images, released, tmp_path):
-        match = invoke(
-            "lookup", released, "--file", "coffee/picture_cof0003.png", "--json"
-        ).json["matches"][0]
+        match = invoke("lookup", released, "--file", "coffee/picture_cof0003.png", "--json").json[
+            "matches"
+        ][0]
         (tmp_path / "ids").write_text(match["id"] + "\n")
         invoke("restore", released, "--ids", tmp_path / "ids")
         restored = [p.name for p in (tmp_path / "restored").rglob("*.png")]
         assert restored == ["picture_cof0003.png"]
 
     def test_finds_a_group_by_either_name(self, invoke, released):
-        match = invoke(
-            "lookup", released, "--file", "coffee/picture_cof0003.png", "--json"
-        ).json["matches"][0]
+        match = invoke("lookup", released, "--file", "coffee/picture_cof0003.png", "--json").json[
+            "matches"
+        ][0]
         for name in (match["group"], match["group_name"]):
             found = invoke("lookup", released, "--group", name, "--json").json["matches"]
             assert match in found
