@@ -18,17 +18,17 @@ import base64
 import hmac
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.rng import Stream, derive
-from dpkit.types import PARTS
+from dpkit.types import ID_CHARACTERS, PARTS
 from dpkit.types.plans import PlannedRows, PlannedShard, ReleasePlan, take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,20 +92,20 @@ def make_plan(
     UsageError
         The provider's own split tears a group, or a pair of equal files, apart.
     """
-    names = group_names(rows)
-    parts = _parts(rows, names, split, derive(seed, "split"))
+    groups = group_rows(rows)
+    parts = _parts(rows, groups, split, derive(seed, "split"))
     order = Stream(derive(release.secret, "row order")).permutation(len(rows))
-    order = order[np.argsort([PARTS.index(parts[i]) for i in order], kind="stable")]
+    order = order[np.argsort(parts[order], kind="stable")]
     planned = PlannedRows(
         paths=rows.paths,
         sha256=rows.sha256,
         targets=rows.targets,
         ids=image_ids(rows.paths, rows.sha256, seed),
-        groups=group_ids(names, seed),
-        group_names=names,
+        groups=_pseudonyms(derive(seed, "group id"), groups.identities(), len(rows)),
+        group_names=groups.names,
         kept=rows.kept,
     )
-    shards = _borders([sum(p == part for p in parts) for part in PARTS], rows_per_shard)
+    shards = _borders(np.bincount(parts, minlength=len(PARTS)).tolist(), rows_per_shard)
     return ReleasePlan(
         release.release_id, release.created, release.secret, take(planned, order), shards
     )
@@ -122,57 +122,85 @@ class ReleaseName:
 
 def image_ids(paths: Sequence[str], sha256: NDArray[np.uint8], seed: Secret) -> NDArray[np.bytes_]:
     """Return the ids S26 [n]: a keyed hash of path and content."""
-    key = derive(seed, "image id")
-    return _pseudonyms(key, [_sized(p) + d.tobytes() for p, d in zip(paths, sha256, strict=True)])
+    messages = (_sized(path) + digest.tobytes() for path, digest in zip(paths, sha256, strict=True))
+    return _pseudonyms(derive(seed, "image id"), messages, len(paths))
 
 
-def group_ids(names: Sequence[str], seed: Secret) -> NDArray[np.bytes_]:
-    """Return the group pseudonyms S26 [n] of group names."""
-    return _pseudonyms(derive(seed, "group id"), [_sized(name) for name in names])
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Which rows must stay together.
 
-
-def group_names(rows: Rows) -> tuple[str, ...]:
-    """Return the name of each row's group: equal for rows that must stay together.
-
-    Where the provider names no groups, a group is named by the digest of its file.
+    `index` int64 [n] is equal for rows of one group; `names` [n] what the provider calls it: its
+    name in the table, or the first of the files with the same bytes. `digests` u8 [n,32] are
+    what identifies a group that has no name of its own, else None.
     """
-    digests = [row.tobytes() for row in rows.sha256]
+
+    index: NDArray[np.int64]
+    names: tuple[str, ...]
+    digests: NDArray[np.uint8] | None
+
+    def identities(self) -> Iterator[bytes]:
+        """Yield, row by row, what the group is known by in every batch."""
+        if self.digests is None:
+            return (_sized(name) for name in self.names)
+        return (digest.tobytes() for digest in self.digests)
+
+
+def group_rows(rows: Rows) -> Groups:
+    """Put rows into groups: by the provider's names, and by equal bytes."""
+    first_row, same_bytes = _equal_digests(rows.sha256)
     if rows.groups is None:
-        return tuple(f"sha256:{digest.hex()}" for digest in digests)
+        names = tuple(rows.paths[row] for row in first_row[same_bytes])
+        return Groups(same_bytes, names, rows.sha256)
     smallest = {name: name for name in rows.groups}
-    first_group: dict[bytes, str] = {}
-    for name, digest in zip(rows.groups, digests, strict=True):
-        _join(smallest, name, first_group.setdefault(digest, name))
-    return tuple(_root(smallest, name) for name in rows.groups)
+    for name, first in zip(rows.groups, first_row[same_bytes], strict=True):
+        _join(smallest, name, rows.groups[first])
+    names = tuple(_root(smallest, name) for name in rows.groups)
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return Groups(np.array([number[name] for name in names], np.int64), names, None)
 
 
 def duplicates(rows: Rows) -> tuple[tuple[str, ...], ...]:
     """Return the sets of two and more files that hold the same bytes."""
-    found: dict[bytes, list[str]] = {}
-    for path, digest in zip(rows.paths, rows.sha256, strict=True):
-        found.setdefault(digest.tobytes(), []).append(path)
-    return tuple(tuple(paths) for paths in found.values() if len(paths) > 1)
+    _, same_bytes = _equal_digests(rows.sha256)
+    repeated = np.flatnonzero(np.bincount(same_bytes)[same_bytes] > 1)
+    found: dict[int, list[str]] = {}
+    for row in repeated:
+        found.setdefault(int(same_bytes[row]), []).append(rows.paths[row])
+    return tuple(tuple(paths) for paths in found.values())
 
 
-def _parts(rows: Rows, names: tuple[str, ...], split: Split, key: Secret) -> list[Part]:
+def _equal_digests(sha256: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row of each distinct digest, and for each row which digest it has."""
+    digests = np.ascontiguousarray(sha256).view("V32").reshape(-1)
+    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    return first, inverse.reshape(-1)
+
+
+def _parts(rows: Rows, groups: Groups, split: Split, key: Secret) -> NDArray[np.int64]:
+    """Return the part of each row as its place in PARTS."""
     if rows.parts is None:
-        part_of = {name: split.part_of(key, name.encode()) for name in set(names)}
-        return [part_of[name] for name in names]
-    part_of = {}
-    for name, part, path in zip(names, rows.parts, rows.paths, strict=True):
-        if part_of.setdefault(name, part) != part:
-            torn = f"group {name!r}" if rows.groups is not None else f"the file {path!r}"
-            raise UsageError(
-                f"{torn} stands in the parts {part_of[name]} and {part} (equal files count as "
-                f"one group): {_files_of(name, names, rows.paths)}",
-                remedy="move its files into one part, or let --split 80/10/10 or none decide",
-            )
-    return list(rows.parts)
+        drawn = (PARTS.index(split.part_of(key, group)) for group in groups.identities())
+        return np.fromiter(drawn, np.int64, len(rows))
+    parts = np.array([PARTS.index(part) for part in rows.parts], np.int64)
+    first = np.zeros(len(rows), np.int64)
+    first[groups.index[::-1]] = parts[::-1]  # the first row of a group is written last
+    torn = np.flatnonzero(first[groups.index] != parts)
+    if len(torn):
+        _refuse_torn(rows, groups, int(torn[0]))
+    return parts
 
 
-def _files_of(name: str, names: tuple[str, ...], paths: tuple[str, ...]) -> str:
-    files = [path for path, group in zip(paths, names, strict=True) if group == name]
-    return ", ".join(files[:_SHOWN]) + (" …" if len(files) > _SHOWN else "")
+def _refuse_torn(rows: Rows, groups: Groups, row: int) -> NoReturn:
+    together = np.flatnonzero(groups.index == groups.index[row])
+    parts = sorted({rows.parts[i] for i in together}) if rows.parts else []
+    files = ", ".join(rows.paths[i] for i in together[:_SHOWN])
+    what = "the group" if rows.groups is not None else "the file"
+    raise UsageError(
+        f"{what} {groups.names[row]!r} stands in the parts {' and '.join(parts)} (equal files "
+        f"count as one group): {files}{' …' if len(together) > _SHOWN else ''}",
+        remedy="move its files into one part, or let --split 80/10/10 or none decide",
+    )
 
 
 def _borders(counts: Sequence[int], rows_per_shard: int) -> tuple[PlannedShard, ...]:
@@ -188,12 +216,13 @@ def _borders(counts: Sequence[int], rows_per_shard: int) -> tuple[PlannedShard, 
     return tuple(shards)
 
 
-def _pseudonyms(key: Secret, messages: Sequence[bytes]) -> NDArray[np.bytes_]:
+def _pseudonyms(key: Secret, messages: Iterable[bytes], count: int) -> NDArray[np.bytes_]:
     secret = key.reveal()
-    texts = [
-        base64.b32encode(hmac.digest(secret, message, "sha256")[:16])[:26] for message in messages
-    ]
-    return np.array(texts, dtype="S26")
+    names = np.empty(count, f"S{ID_CHARACTERS}")
+    for row, message in enumerate(messages):
+        digest = hmac.digest(secret, message, "sha256")
+        names[row] = base64.b32encode(digest[:16])[:ID_CHARACTERS]
+    return names
 
 
 def _sized(text: str) -> bytes:

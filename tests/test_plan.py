@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpkit.errors import UsageError
-from dpkit.plan import ReleaseName, Split, duplicates, group_names, image_ids, make_plan
+from dpkit.plan import ReleaseName, Split, duplicates, group_rows, image_ids, make_plan
 from dpkit.types import PARTS, Rows, Secret
 
 SEED = Secret(bytes(32))
@@ -28,9 +28,7 @@ def rows(n=20, *, groups=None, parts=None, contents=None):
 
 
 def part_by_path(plan):
-    return {
-        path: shard.part for shard in plan.shards for path in plan.rows_of(shard).paths
-    }
+    return {path: shard.part for shard in plan.shards for path in plan.rows_of(shard).paths}
 
 
 class TestRows:
@@ -52,9 +50,7 @@ class TestRows:
     def test_the_order_follows_from_the_release_secret_alone(self):
         one = make_plan(rows(50), Split(), SEED, RELEASE, 50)
         same = make_plan(rows(50), Split(), SEED, RELEASE, 50)
-        other = make_plan(
-            rows(50), Split(), SEED, replace(RELEASE, secret=Secret(b"\2" * 32)), 50
-        )
+        other = make_plan(rows(50), Split(), SEED, replace(RELEASE, secret=Secret(b"\2" * 32)), 50)
         assert one.rows.paths == same.rows.paths
         assert one.rows.paths != other.rows.paths
         assert one.rows.paths != tuple(sorted(one.rows.paths))
@@ -95,7 +91,9 @@ class TestGroups:
         source = rows(len(names), groups=tuple(names))
         parts = part_by_path(make_plan(source, Split((50, 25, 25)), SEED, RELEASE, 5))
         for name in set(names):
-            assert len({parts[p] for p, g in zip(source.paths, names, strict=True) if g == name}) == 1
+            assert (
+                len({parts[p] for p, g in zip(source.paths, names, strict=True) if g == name}) == 1
+            )
 
     def test_a_later_batch_agrees_on_the_part_of_a_group(self):
         names = tuple(f"patient {i}" for i in range(40))
@@ -106,13 +104,24 @@ class TestGroups:
         assert part_by_path(first) == part_by_path(second)
 
     def test_equal_files_are_one_group(self):
-        names = group_names(rows(4, contents=[7, 8, 7, 9]))
-        assert names[0] == names[2]
-        assert len(set(names)) == 3
+        groups = group_rows(rows(4, contents=[7, 8, 7, 9]))
+        assert groups.index[0] == groups.index[2]
+        assert len(set(groups.index)) == 3
+        assert groups.names == ("a/00000.png", "a/00001.png", "a/00000.png", "a/00003.png")
+
+    def test_equal_files_of_a_later_batch_have_the_same_pseudonym(self):
+        """It rests on the content, not on the name of the first file."""
+        one, other = rows(2, contents=[5, 6]), rows(2, contents=[6, 5])
+        first = make_plan(one, Split(), SEED, RELEASE, 9).rows
+        second = make_plan(other, Split(), SEED, RELEASE, 9).rows
+        assert dict(zip(first.sha256[:, 0], first.groups, strict=True)) == dict(
+            zip(second.sha256[:, 0], second.groups, strict=True)
+        )
 
     def test_groups_that_share_a_file_are_one_group(self):
-        names = group_names(rows(4, groups=("b", "a", "c", "b"), contents=[1, 1, 2, 2]))
-        assert names == ("a", "a", "a", "a")
+        groups = group_rows(rows(4, groups=("b", "a", "c", "b"), contents=[1, 1, 2, 2]))
+        assert groups.names == ("a", "a", "a", "a")
+        assert len(set(groups.index)) == 1
 
     def test_the_sets_of_equal_files_are_listed(self):
         assert duplicates(rows(4, contents=[7, 8, 7, 9])) == (("a/00000.png", "a/00002.png"),)
