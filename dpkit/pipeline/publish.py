@@ -107,7 +107,7 @@ def close(run: Run, voice: Voice) -> Published:
     write_private(private / "quarantine.csv", quarantine_csv(bad))
     voice.notice("measuring and checking the release")
     signer = signing_key(run.keystore)
-    manifest = _manifest(run, finished, signer)
+    manifest = manifest_of(run, finished, signer)
     evidence = gather_evidence(run, finished, manifest, bad)
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
@@ -143,7 +143,8 @@ def finished_shards(run: Run) -> list[Finished]:
     return finished
 
 
-def _manifest(run: Run, finished: list[Finished], signer: SigningKey) -> Manifest:
+def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manifest:
+    """Put together everything public about the release."""
     settings = run.plan.settings
     classes = run.terms.entries()
     rows = ((f.shard.part, f.rows(run)) for f in finished)

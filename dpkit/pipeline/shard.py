@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
-    from dpkit.types import PlannedRows, SanitizedBatch
+    from dpkit.types import PlannedRows, PlannedShard, SanitizedBatch
 
 
 def finish_shard(run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]) -> Shard:
@@ -65,12 +65,9 @@ def check_blas(run: Run) -> None:
         )
 
 
-def _write(
-    run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]
-) -> tuple[Shard, ShardScores]:
-    planned = run.plan.shards[number]
-    rows = run.plan.rows_of(number)
-    header = ShardHeader(
+def shard_header(run: Run, planned: PlannedShard, rows: PlannedRows) -> ShardHeader:
+    """Return what a shard says of itself."""
+    return ShardHeader(
         release_id=run.plan.release_id,
         part=planned.part,
         sanitizer=run.sanitizer.name,
@@ -79,6 +76,14 @@ def _write(
         target_dtype=rows.targets.dtype.name,
         target_shape=rows.targets.shape[1:],
     )
+
+
+def _write(
+    run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]
+) -> tuple[Shard, ShardScores]:
+    planned = run.plan.shards[number]
+    rows = run.plan.rows_of(number)
+    header = shard_header(run, planned, rows)
     path = run.output.partial / planned.file
     tiles: list[Tile] = []
     written = None

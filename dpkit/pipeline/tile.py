@@ -46,23 +46,23 @@ def tag_secret(run: Run) -> Secret:
 
 def make_tile(run: Run, rows: PlannedRows, secret: Secret, out: NDArray[Any]) -> Tile:
     """Decode, sanitize and measure `rows` into `out` [n,c,h,w]."""
-    pixels, bad = _decode(run, rows)
+    pixels, bad = decode_rows(run, rows)
     batch = ImageBatch(pixels, rows.targets, rows.ids, rows.groups)
     clean = run.sanitizer.apply(batch, run.key, run.geometry, out)
     good = np.ones(len(rows), dtype=bool)
     good[list(bad)] = False
-    plain = run.sanitizer.plain(pixels, run.geometry)
     return Tile(
         clean,
         good,
         tuple((rows.paths[i], reason) for i, reason in bad.items()),
         score(pixels, clean.values, run.geometry.peak),
-        np.stack([np.frombuffer(row_tag(secret, row), dtype=np.uint8) for row in plain]),
-        _sums(clean.values[good] if bad else clean.values),
+        row_tags(run, pixels, secret),
+        channel_sums(clean.values[good] if bad else clean.values),
     )
 
 
-def _decode(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, str]]:
+def decode_rows(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, str]]:
+    """Decode rows to pixels [n,h,w,c]; a row that fails stays black, and has its reason."""
     geometry = run.geometry
     shape = (len(rows), geometry.height, geometry.width, geometry.channels)
     pixels = np.zeros(shape, geometry.pixel_dtype)
@@ -75,7 +75,14 @@ def _decode(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, str]]:
     return pixels, bad
 
 
-def _sums(values: NDArray[Any]) -> NDArray[np.float64]:
+def row_tags(run: Run, pixels: NDArray[Any], secret: Secret) -> NDArray[np.uint8]:
+    """Return the tags u8 [n,16] of originals in the release's own layout, scale and type."""
+    plain = run.sanitizer.plain(pixels, run.geometry)
+    return np.stack([np.frombuffer(row_tag(secret, row), dtype=np.uint8) for row in plain])
+
+
+def channel_sums(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sums of values [n,c,h,w] and of their squares by channel, float64 [2,c]."""
     planes = values.reshape(len(values), values.shape[1], -1).astype(np.float32, copy=False)
     by_image = np.stack([planes.sum(axis=2), np.einsum("ncx,ncx->nc", planes, planes)])
     sums: NDArray[np.float64] = by_image.sum(axis=1, dtype=np.float64)

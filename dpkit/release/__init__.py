@@ -1,0 +1,1 @@
+"""The release on disk: written aside, signed, read as a stranger's. See `docs/format.md`."""

@@ -1,0 +1,81 @@
+"""The manifest's `training` block: what can learn from the released values, as typed fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from dpkit.release.manifest_json import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dpkit.types import Json
+
+BREAKING: Final = ("flip", "crop", "rotation", "color")
+_LIMIT: Final = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLayer:
+    """The first layer that can learn.
+
+    `block_linear`: the unrolled image is cut into `tokens` blocks of `block` values, each with
+    a linear map of its own; `cores` is how many different secret matrices stand behind them
+    (1, or one a block).
+    """
+
+    kind: str
+    tokens: int
+    block: int
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a developer must know before training.
+
+    `first_layer` is None where ordinary layers learn; `breaking_transforms` are those of
+    `flip`, `crop`, `rotation`, `color` that do not commute with the sanitizer; `mean` and `std`
+    [c] of the released values are over the training part, or over all where there is none.
+    """
+
+    convolutions_learn: bool
+    why: str
+    first_layer: FirstLayer | None
+    breaking_transforms: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def read_training(block: Mapping[str, Json]) -> Training:
+    """Read the block of a manifest.
+
+    Raises
+    ------
+    IntegrityError
+        A field is missing, unknown or of another type.
+    """
+    fields = Fields(dict(block), "training")
+    layer = fields.maybe_child("first_layer")
+    training = Training(
+        convolutions_learn=fields.flag("convolutions_learn"),
+        why=fields.text("why"),
+        first_layer=_first_layer(layer) if layer else None,
+        breaking_transforms=fields.texts("breaking_transforms", most=len(BREAKING)),
+        mean=fields.numbers("mean", most=3),
+        std=fields.numbers("std", most=3),
+    )
+    fields.end()
+    return training
+
+
+def _first_layer(fields: Fields) -> FirstLayer:
+    layer = FirstLayer(
+        kind=fields.one_of("kind", ("block_linear",)),
+        tokens=fields.whole("tokens", 1, _LIMIT),
+        block=fields.whole("block", 1, _LIMIT),
+        cores=fields.whole("cores", 1, _LIMIT),
+    )
+    fields.end()
+    return layer
