@@ -1,8 +1,8 @@
 """Many needles in much hay: the positions where a needle may end.
 
 A needle is known by its last `WINDOW` bytes, upper case taken as lower case, as one 48-bit
-number. A filter of bits, looked up without a branch, sends most positions away; an
-open-addressed table of the numbers themselves decides about the rest. What comes out is right
+number. A filter of bits sends most positions away; an open-addressed table of the numbers
+themselves decides about the rest. What comes out is right
 about those bytes; the caller looks at the whole needle.
 """
 
@@ -70,8 +70,9 @@ def find_ends(
         byte |= np.uint64(byte - _A < _LETTERS) << _CASE
         window = (window << _BYTE | byte) & _MASK
         place = window * _SPREAD >> _SHIFT
-        ends[passed] = position + 1
-        passed += int(bits[place >> _WORD] >> (place & _BIT) & _ONE)
+        if bits[place >> _WORD] >> (place & _BIT) & _ONE:
+            ends[passed] = position + 1
+            passed += 1
     found = 0
     for candidate in range(passed):
         end = ends[candidate]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dpkit.types import Secret
 
-SAMPLE: Final = 4096  # values of a row that enter its tag
+SAMPLE: Final = 1024  # values of a row that enter its tag
 TAG_BYTES: Final = 16
 MAX_FINDINGS: Final = 100  # of one file; more say nothing new
 _BLOCK: Final = 1 << 20  # 1 MiB
@@ -59,7 +59,7 @@ def search(folder: Path, needles: Needles, workers: int = 1) -> tuple[Finding, .
 def row_tag(secret: Secret, row: NDArray[Any]) -> bytes:
     """Return the keyed hash (16 bytes) of one row as it would stand in a shard.
 
-    At most 4096 values, evenly strided over the row, enter it, with their type.
+    At most 1024 values, evenly strided over the row, enter it, with their type.
     """
     values = row.reshape(-1)
     sample = np.ascontiguousarray(values[:: -(-len(values) // SAMPLE)])

@@ -1,0 +1,65 @@
+"""`python -m bench`: run all benches or the named ones, print a table, write JSON.
+
+A new bench is a module here with `run(folder) -> list[Figure]` and one line in BENCHES;
+`folder` takes its pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.harness import machine
+
+if TYPE_CHECKING:
+    from bench.harness import Figure
+
+BENCHES = {
+    "morph": "bench.morph",
+    "pipeline": "bench.pipeline",
+    "shards": "bench.shards",
+    "memory": "bench.memory",
+    "start": "bench.start",
+    "fig7": "bench.fig7",
+    "fig8": "bench.fig8",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHES)}")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="for pictures")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(BENCHES)
+    if unknown:
+        parser.error(f"no bench named {', '.join(sorted(unknown))}")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    host = machine()
+    print("  ".join(f"{name}: {value}" for name, value in host.items()))
+    figures: list[Figure] = []
+    for name in given.names or BENCHES:
+        found = import_module(BENCHES[name]).run(given.folder)
+        figures += found
+        _show(found)
+    if given.json:
+        rows = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
+        given.json.write_text(json.dumps({"machine": host, "figures": rows}, indent=1) + "\n")
+    return 1 if any(figure.verdict == "MISSED" for figure in figures) else 0
+
+
+def _show(figures: list[Figure]) -> None:
+    for f in figures:
+        target = "" if f.target is None else f"{'<=' if f.is_upper_limit else '>='} {f.target:g}"
+        reading = f"{f.value:10.3f} {f.unit:10} {target:10} {f.verdict:8}"
+        print(f"{f.bench:8} {f.case:44} {reading} {f.detail}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
