@@ -1,10 +1,9 @@
 """MoLe's Fig. 8: what restorations look like at a distance σ from their originals.
 
-The paper counts an attack as failed where the restored image is at least σ away from the
-original, and shows pictures for several σ. Here σ is the root mean square distance on the
-scale where pixels run from 0 to 1. A guessed inverse G = M⁻¹ + E, with E random normal, is
-scaled to meet each σ; the table says how far off the true inverse G may be for that
-(‖E‖ / ‖M⁻¹‖, Frobenius), and what SSIM the picture still has.
+σ, the paper's privacy reservation, is a distance between a restored image and its original;
+here it is the root mean square on the scale where pixels run from 0 to 1. A guessed inverse
+G = M⁻¹ + E, with E random normal, is scaled to meet each σ; the table says how far off the true
+inverse G may be for that (‖E‖ / ‖M⁻¹‖, Frobenius), and what SSIM the picture still has.
 """
 
 from __future__ import annotations

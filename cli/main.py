@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -54,6 +55,8 @@ class Door(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run, and leave with the exit code of what happened."""
+        # a damaged image is quarantined with a reason; Pillow's own warning says nothing more
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except (KeyboardInterrupt, click.Abort):

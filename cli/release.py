@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import platformdirs
 
 from cli.options import json_option, release_argument
 from cli.output import show
 from cli.progress import voice
+from dpkit.errors import UsageError
+from dpkit.release.aside import write_file
 from dpkit.release.inspect import grid, summary
 from dpkit.release.read import Release
 from dpkit.release.verify import verify as verify_release
@@ -53,7 +56,7 @@ def verify(release: Path, fingerprint: str | None, *, quick: bool, as_json: bool
     "picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Write a picture grid of what a developer sees; the file must not exist.",
+    help="Where the picture goes; the file must not exist.  [default: your state folder]",
 )
 @json_option
 def inspect(release: Path, picture: Path | None, *, as_json: bool) -> None:
@@ -64,10 +67,18 @@ def inspect(release: Path, picture: Path | None, *, as_json: bool) -> None:
       dpkit inspect release --grid grid.png
     """
     opened = Release.open(release, verify="quick")
-    if picture is not None:
-        with picture.open("xb") as file:
-            file.write(grid(opened))
-    facts = summary(opened)
+    if picture is not None and picture.exists():
+        raise UsageError(f"{picture} exists", remedy="name another file with --grid")
+    target = picture or _own_file(opened.manifest.release_id)
+    write_file(target, grid(opened))
+    facts = {**summary(opened), "picture": str(target)}
     width = max(map(len, facts))
     lines = [f"{name:<{width}}  {value}" for name, value in facts.items()]
     show(facts, lines, as_json=as_json)
+
+
+def _own_file(release_id: str) -> Path:
+    """Return where a picture goes that nobody asked elsewhere: dpkit's own, so it may be renewed."""
+    folder = platformdirs.user_state_path("dpkit") / "inspect"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / f"{release_id}.png"

@@ -29,14 +29,15 @@ def make_command(sanitizer: type[Sanitizer]) -> click.Command:
     @click.pass_context
     def run(ctx: click.Context, /, keystore: KeystoreOptions, **_values: Any) -> int:
         request = build_request(sanitizer, ctx)
-        workers, part = ctx.params["workers"], ctx.params["part"]
+        workers, part, any_blas = (ctx.params[name] for name in ("workers", "part", "any_blas"))
         if part is not None:
             with voice() as speaking:
-                write_part(request, keystore.open(), _part(part), speaking, workers)
+                store = keystore.open()
+                write_part(request, store, _part(part), speaking, workers, any_blas=any_blas)
             return 0
         with voice() as speaking:
             store = keystore.open(create=request.key_id is None)
-            published = make_release(request, store, speaking, workers)
+            published = make_release(request, store, speaking, workers, any_blas=any_blas)
         report(published, backup_line(store), as_json=ctx.params["as_json"])
         return QUARANTINED if published.quarantined else 0
 
@@ -46,7 +47,12 @@ def make_command(sanitizer: type[Sanitizer]) -> click.Command:
         metavar="I/N",
         help="Write only the shards k with k % N == I of a prepared release.",
     )
-    command = json_option(workers_option(part_option(keystore_options(run))))
+    blas_option = click.option(
+        "--any-blas",
+        is_flag=True,
+        help="Go on although this machine computes other last bits than the plan's.",
+    )
+    command = json_option(workers_option(part_option(blas_option(keystore_options(run)))))
     return click.command(sanitizer.name)(request_options(sanitizer)(command))
 
 

@@ -73,9 +73,9 @@ def new_terms(request: ReleaseRequest, scanned: Scan, voice: Voice) -> tuple[Ter
         default_size=sanitizer.default_size,
         admits=lambda geometry: sanitizer.key_bytes(geometry) <= AUTO_CORE_BYTES,
     )
-    for notice in notices:
-        voice.notice(notice)
     sanitizer.check(rule.geometry)
+    for notice in (*notices, *sanitizer.notices(rule.geometry)):
+        voice.notice(notice)
     targets = encode_targets(scanned)
     terms = Terms(sanitizer, rule, targets.classes, request.split, request.hide_classes)
     _announce_classes(request, terms, targets, voice)

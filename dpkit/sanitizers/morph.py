@@ -1,0 +1,303 @@
+"""MoLe data morphing: every image becomes T = D M under one secret matrix M.
+
+Shen et al., *Towards Efficient and Secure Delivery of Data for Deep Learning with
+Privacy-Preserving*, arXiv 1909.07632, sections 4.1 and 4.2.
+
+    symbol   here             meaning                                            paper
+    α        channels         channels of an image                               4.1
+    D^r      kernels.blocks   the image unrolled channel by channel, row by row  4.1
+    κ        kappa            blocks of an unrolled image                        Eq. 3
+    q        core_size        length of a block, αhw/κ                           Eq. 3
+    M′       core             a random q x q matrix                              4.2
+    M        (never built)    κ copies of M′ on the diagonal                     Eq. 4
+    T        values           the morphed image, of D's shape                    Eq. 2
+
+Three things differ from the paper, and each is an option: images need not be square, the law
+of M′ is named, and every block may have a core of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from dpkit.errors import DpkitError, UnlockError, UsageError
+from dpkit.rng import derive
+from dpkit.sanitizers.base import param, parameters
+from dpkit.sanitizers.normalization import parse
+from dpkit.sanitizers.sizes import check_kappa, check_memory, core_bytes, product_images
+from dpkit.types import Key, SanitizedBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dpkit.types import Geometry, ImageBatch, Json, Secret
+
+_LOOKS_LIKE_ITS_ORIGINAL: Final = 192  # q; up to 32 the paper's Fig. 7 shows SSIM 0.77 and more
+
+
+@dataclass(frozen=True, slots=True)
+class Morph:
+    """MoLe data morphing with its public parameters.
+
+    Raises
+    ------
+    UsageError
+        A parameter is outside its choices.
+
+    Examples
+    --------
+    >>> from dpkit.types import Geometry
+    >>> Morph(kappa=16).core_size(Geometry(channels=3, height=128, width=128, depth=8))
+    3072
+    """
+
+    name: ClassVar[str] = "morph"
+    summary: ClassVar[str] = "Multiply every image by a secret matrix (MoLe data morphing)."
+    paper: ClassVar[str] = "MoLe"
+    default_size: ClassVar[tuple[int, int]] = (128, 128)
+
+    kappa: int = param(16, help="Blocks of an image; each is morphed by itself.", symbol="κ")
+    core: str = param(
+        "gaussian",
+        help="Law of the core's elements; uniform is the authors' own.",
+        symbol="M′",
+        choices=("gaussian", "uniform", "orthogonal"),
+    )
+    cores: str = param(
+        "shared",
+        help="One core for all blocks (the paper), or one for each.",
+        choices=("shared", "distinct"),
+    )
+    normalize: str = param("none", help="none, imagenet, or mean,std such as 0.5,0.25.")
+    dtype: str = param(
+        "float32", help="Type of the released values.", choices=("float32", "float16")
+    )
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, choices = getattr(self, field.name), field.metadata["choices"]
+            if choices and value not in choices:
+                raise UsageError(f"{field.name} {value!r} is not one of {', '.join(choices)}")
+        if self.kappa < 1:
+            raise UsageError(f"kappa {self.kappa} is below 1", remedy="give 1 or more blocks")
+        parse(self.normalize)
+
+    def core_size(self, geometry: Geometry) -> int:
+        """Return q = αhw/κ (Eq. 3)."""
+        return geometry.elements // self.kappa
+
+    def check(self, geometry: Geometry) -> None:
+        """Refuse a κ that does not divide, a core too large for memory, a foreign normalisation.
+
+        Raises
+        ------
+        UsageError
+            With the nearest κ that would work.
+        """
+        parse(self.normalize).check(geometry)
+        check_kappa(self.kappa, geometry.elements)
+        check_memory(self.kappa, geometry.elements, is_distinct=self._is_distinct)
+
+    def notices(self, geometry: Geometry) -> list[str]:
+        """Return warnings about small blocks and coarse storage."""
+        q = self.core_size(geometry)
+        found = []
+        if q < _LOOKS_LIKE_ITS_ORIGINAL:
+            found.append(
+                f"kappa {self.kappa} morphs runs of only {q} values: the release may still look "
+                "like the originals; a smaller kappa hides more from the eye"
+            )
+        if self.dtype == "float16" and self.core != "orthogonal":
+            found.append(
+                f"float16 with a {self.core} core restores coarsely: see the measured error in "
+                "the report, or choose --core orthogonal or --dtype float32"
+            )
+        return found
+
+    def key_bytes(self, geometry: Geometry) -> int:
+        """Return the bytes of the cores in float64."""
+        return core_bytes(self.kappa, geometry.elements, is_distinct=self._is_distinct)
+
+    def fit(self, geometry: Geometry, seed: Secret) -> Key:
+        """Draw the core: `core` float64 [q,q] ([κ,q,q] where distinct), `condition`, `draws`.
+
+        `condition` float64 and `draws` int64 have one entry a core: its condition number, and
+        how many draws it took. Gaussian and uniform cores are the same bits on every machine;
+        an orthogonal one goes through LAPACK, whose last bits differ between processors.
+        """
+        # Here and in apply and restore: these modules load numba, which `dpkit --help` must not.
+        from dpkit.sanitizers.cores import LAWS, draw_cores  # noqa: PLC0415 (see above)
+
+        self.check(geometry)
+        public = {"parameters": parameters(self), "geometry": asdict(geometry)}
+        text = json.dumps(public, sort_keys=True, separators=(",", ":"))
+        secret = derive(seed, "morph core", text.encode())
+        q = self.core_size(geometry)
+        drawn = draw_cores(LAWS[self.core], secret, (self._core_count, q))
+        core = drawn.core if self._is_distinct else drawn.core[0]
+        return Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
+
+    def values_dtype(self) -> np.dtype[Any]:
+        """Return float32 or float16."""
+        return np.dtype(self.dtype)
+
+    def tile_images(self, geometry: Geometry) -> int:
+        """Return how many images fill one matrix product well, from geometry alone."""
+        return product_images(self.kappa, geometry.elements, is_distinct=self._is_distinct)
+
+    def apply(
+        self, batch: ImageBatch, key: Key, geometry: Geometry, out: NDArray[Any] | None = None
+    ) -> SanitizedBatch:
+        """Morph a batch of any length: T = D M, block by block.
+
+        Parameters
+        ----------
+        out
+            [n,c,h,w] of `values_dtype`, C-contiguous; where given, it receives the values.
+
+        Raises
+        ------
+        DpkitError
+            The pixels are not of this geometry, or a value exceeds float16.
+        UnlockError
+            The key was made for other parameters.
+        """
+        from dpkit.kernels.blocks import morph  # noqa: PLC0415 (loads numba: see fit)
+
+        values = self._values(batch.pixels, geometry, out)
+        morph(
+            batch.pixels,
+            self._affine(geometry).astype(np.float32),
+            self._checked(_cores32(key), geometry),
+            tile=self.tile_images(geometry),
+            out=values.reshape(len(values), geometry.elements),
+        )
+        if values.dtype == np.float16 and not np.isfinite(values).all():
+            raise DpkitError(
+                "a morphed value exceeds float16's range (65504)",
+                remedy="use --dtype float32, or --core orthogonal",
+            )
+        return SanitizedBatch(values, batch.targets, batch.ids, batch.groups)
+
+    def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+        """Return D, normalised but not morphed, in the released type and layout [n,c,h,w]."""
+        from dpkit.kernels.blocks import unroll  # noqa: PLC0415 (loads numba: see fit)
+
+        rows = np.empty((len(pixels), geometry.channels, geometry.height * geometry.width), "f4")
+        flat = np.ascontiguousarray(pixels).reshape(len(pixels), geometry.elements)
+        unroll(flat, self._affine(geometry).astype(np.float32), rows)
+        shaped = rows.reshape(-1, geometry.channels, geometry.height, geometry.width)
+        return shaped.astype(self.values_dtype(), copy=False)
+
+    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
+        """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w].
+
+        Exact for the orthogonal core with float32 values and 8-bit pixels; else rounded to the
+        nearest grey level after an inverse in float64.
+
+        Raises
+        ------
+        UnlockError
+            The key was made for other parameters.
+        """
+        from dpkit.kernels.blocks import unmorph  # noqa: PLC0415 (loads numba: see fit)
+
+        shape = (len(values), geometry.height, geometry.width, geometry.channels)
+        pixels = np.empty(shape, geometry.pixel_dtype)
+        unmorph(
+            values.reshape(len(values), geometry.elements),
+            self._affine(geometry),
+            self._checked(_inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
+            tile=self.tile_images(geometry),
+            out=pixels,
+        )
+        return pixels
+
+    def training(self, geometry: Geometry) -> dict[str, Json]:
+        """Say what can learn: a layer that maps each block by itself, not a convolution."""
+        return {
+            "convolutions_learn": False,
+            "why": (
+                "each value mixes a whole block of pixels, so neighbouring values have nothing "
+                "in common for a small kernel to find"
+            ),
+            "first_layer": {
+                "kind": "block_linear",
+                "tokens": self.kappa,
+                "block": self.core_size(geometry),
+                "cores": self._core_count,
+            },
+            "breaking_transforms": ["flip", "crop", "rotation", "color"],
+        }
+
+    def describe(self, geometry: Geometry) -> list[str]:
+        """Say in sentences what is done to an image."""
+        q, shape = self.core_size(geometry), f"{geometry.height}x{geometry.width}"
+        owners = "every block has its own" if self._is_distinct else "all blocks share one"
+        return [
+            f"The {geometry.channels} x {shape} values of an image are divided by {geometry.peak}.",
+            f"They are normalised: {self.normalize}.",
+            "They are unrolled channel by channel, row by row.",
+            f"The row is cut into {self.kappa} blocks of {q} values.",
+            f"Each block is multiplied by a secret {self.core} matrix of {q}x{q}; {owners}.",
+            f"The products are released as {self.dtype}, in the image's own shape.",
+        ]
+
+    @property
+    def _is_distinct(self) -> bool:
+        return self.cores == "distinct"
+
+    @property
+    def _core_count(self) -> int:
+        return self.kappa if self._is_distinct else 1
+
+    def _affine(self, geometry: Geometry) -> NDArray[np.float64]:
+        return parse(self.normalize).affine(geometry)
+
+    def _values(
+        self, pixels: NDArray[Any], geometry: Geometry, out: NDArray[Any] | None
+    ) -> NDArray[Any]:
+        """Return the array that receives the values, once the pixels and `out` are checked."""
+        size = (geometry.height, geometry.width)
+        if (pixels.shape[1:], pixels.dtype) != ((*size, geometry.channels), geometry.pixel_dtype):
+            raise DpkitError(f"pixels {pixels.dtype} {pixels.shape[1:]} do not fit {geometry}")
+        shape = (len(pixels), geometry.channels, *size)
+        if out is None:
+            return np.empty(shape, self.values_dtype())
+        if (out.shape, out.dtype) != (shape, self.values_dtype()) or not out.flags.c_contiguous:
+            raise DpkitError(f"out is not a C-contiguous {self.dtype} array of shape {shape}")
+        return out
+
+    def _checked(self, cores: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+        q = self.core_size(geometry)
+        if cores.shape != (self._core_count, q, q):
+            raise UnlockError(
+                f"the key holds cores of shape {cores.shape}, not {(self._core_count, q, q)}",
+                remedy="use the key that this release was made with",
+            )
+        return cores
+
+
+# A key is used for thousands of tiles, so the forms of its core that products need are kept
+# for the last two keys: converting or inverting per call would cost more than the product.
+@lru_cache(maxsize=2)
+def _cores32(key: Key) -> NDArray[np.float32]:
+    return _stacked(key).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _inverses(key: Key, *, is_orthogonal: bool) -> NDArray[np.float64]:
+    core = _stacked(key)
+    if is_orthogonal:
+        return core.swapaxes(1, 2)
+    return np.asarray(np.linalg.inv(core), dtype=np.float64)
+
+
+def _stacked(key: Key) -> NDArray[np.float64]:
+    core = key.array("core")
+    return core.reshape(-1, *core.shape[-2:])

@@ -1,0 +1,155 @@
+"""What every sanitizer must keep, whatever its scheme: one function a promise.
+
+`tests/sanitizers/test_contract.py` runs each over the table SANITIZERS; a new sanitizer gets
+them all by being in it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from dpkit.sanitizers.base import parameters
+from dpkit.types import Geometry, ImageBatch, Secret
+
+DOCS = Path(__file__).parent.parent / "docs" / "sanitizers"
+SEED = Secret(bytes(range(32)))
+
+
+def a_batch(geometry: Geometry, n: int = 5) -> ImageBatch:
+    """Random pixels with distinct columns."""
+    rng = np.random.default_rng(n)
+    shape = (n, geometry.height, geometry.width, geometry.channels)
+    pixels = rng.integers(0, geometry.peak, shape, endpoint=True).astype(geometry.pixel_dtype)
+    ids = np.array([f"ID{i:024d}" for i in range(n)], dtype="S26")
+    groups = np.array([f"GR{i:024d}" for i in range(n)], dtype="S26")
+    return ImageBatch(pixels, np.arange(n, dtype=np.int64), ids, groups)
+
+
+def parameters_survive_json(sanitizer, _geometry):
+    text = json.dumps(parameters(sanitizer), allow_nan=False)
+    assert type(sanitizer)(**json.loads(text)) == sanitizer
+
+
+def every_parameter_has_a_help_text(sanitizer, _geometry):
+    assert all(field.metadata["help"].endswith(".") for field in fields(sanitizer))
+
+
+def same_seed_gives_same_key(sanitizer, geometry):
+    one, two = (sanitizer.fit(geometry, SEED) for _ in range(2))
+    assert one.names() == two.names()
+    assert all(np.array_equal(one.array(n), two.array(n)) for n in one.names())
+
+
+def another_seed_gives_other_values(sanitizer, geometry):
+    batch = a_batch(geometry)
+    one, two = (sanitizer.fit(geometry, Secret(bytes([k]) * 32)) for k in (1, 2))
+    values = [sanitizer.apply(batch, key, geometry).values for key in (one, two)]
+    assert not np.array_equal(*values)
+
+
+def no_key_array_exceeds_its_announced_size(sanitizer, geometry):
+    key = sanitizer.fit(geometry, SEED)
+    assert max(key.array(n).nbytes for n in key.names()) <= sanitizer.key_bytes(geometry)
+
+
+def the_key_hides_in_text(sanitizer, geometry):
+    assert repr(sanitizer.fit(geometry, SEED)) == "<Key: hidden>"
+
+
+def values_have_the_announced_type_and_shape(sanitizer, geometry):
+    batch = a_batch(geometry)
+    values = sanitizer.apply(batch, sanitizer.fit(geometry, SEED), geometry).values
+    assert values.dtype == sanitizer.values_dtype()
+    assert values.shape == (len(batch), geometry.channels, geometry.height, geometry.width)
+    assert np.isfinite(values).all()
+
+
+def the_other_columns_travel_unchanged(sanitizer, geometry):
+    batch = a_batch(geometry)
+    clean = sanitizer.apply(batch, sanitizer.fit(geometry, SEED), geometry)
+    assert clean.targets is batch.targets
+    assert clean.ids is batch.ids
+    assert clean.groups is batch.groups
+
+
+def the_input_is_not_changed(sanitizer, geometry):
+    batch = a_batch(geometry)
+    before = batch.pixels.copy()
+    sanitizer.apply(batch, sanitizer.fit(geometry, SEED), geometry)
+    assert np.array_equal(batch.pixels, before)
+
+
+def out_receives_the_values(sanitizer, geometry):
+    batch, key = a_batch(geometry), sanitizer.fit(geometry, SEED)
+    expected = sanitizer.apply(batch, key, geometry).values
+    out = np.full_like(expected, 7)
+    assert sanitizer.apply(batch, key, geometry, out).values is out
+    assert np.array_equal(out, expected)
+
+
+def a_long_batch_equals_its_tiles(sanitizer, geometry):
+    tile = sanitizer.tile_images(geometry)
+    batch, key = a_batch(geometry, 2 * tile + 1), sanitizer.fit(geometry, SEED)
+    whole = sanitizer.apply(batch, key, geometry).values
+    for start in range(0, len(batch), tile):
+        span = slice(start, start + tile)
+        columns = (batch.pixels, batch.targets, batch.ids, batch.groups)
+        part = ImageBatch(*(column[span] for column in columns))
+        assert np.array_equal(sanitizer.apply(part, key, geometry).values, whole[span])
+
+
+def no_row_equals_its_plain_form(sanitizer, geometry):
+    batch, key = a_batch(geometry), sanitizer.fit(geometry, SEED)
+    values = sanitizer.apply(batch, key, geometry).values
+    plain = sanitizer.plain(batch.pixels, geometry)
+    assert (plain.dtype, plain.shape) == (values.dtype, values.shape)
+    assert not any(np.array_equal(a, b) for a, b in zip(values, plain, strict=True))
+
+
+def restored_pixels_have_the_type_and_shape_of_the_originals(sanitizer, geometry):
+    batch, key = a_batch(geometry), sanitizer.fit(geometry, SEED)
+    restored = sanitizer.restore(sanitizer.apply(batch, key, geometry).values, key, geometry)
+    assert (restored.dtype, restored.shape) == (batch.pixels.dtype, batch.pixels.shape)
+
+
+def what_is_said_about_training_is_json(sanitizer, geometry):
+    said = sanitizer.training(geometry)
+    assert isinstance(said["convolutions_learn"], bool)
+    assert json.loads(json.dumps(said)) == said
+
+
+def descriptions_and_notices_are_single_lines(sanitizer, geometry):
+    assert sanitizer.describe(geometry)
+    for line in (*sanitizer.describe(geometry), *sanitizer.notices(geometry)):
+        assert line.isprintable()
+
+
+def its_page_names_every_parameter_and_choice(sanitizer, _geometry):
+    page = (DOCS / f"{sanitizer.name}.md").read_text()
+    for field in fields(sanitizer):
+        words = (f"--{field.name}", *field.metadata["choices"])
+        assert all(f"`{word}`" in page for word in words)
+
+
+PROMISES = (
+    parameters_survive_json,
+    every_parameter_has_a_help_text,
+    same_seed_gives_same_key,
+    another_seed_gives_other_values,
+    no_key_array_exceeds_its_announced_size,
+    the_key_hides_in_text,
+    values_have_the_announced_type_and_shape,
+    the_other_columns_travel_unchanged,
+    the_input_is_not_changed,
+    out_receives_the_values,
+    a_long_batch_equals_its_tiles,
+    no_row_equals_its_plain_form,
+    restored_pixels_have_the_type_and_shape_of_the_originals,
+    what_is_said_about_training_is_json,
+    descriptions_and_notices_are_single_lines,
+    its_page_names_every_parameter_and_choice,
+)

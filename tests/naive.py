@@ -1,0 +1,34 @@
+"""Plain slow twins of the fast code, written from the papers with loops and dense matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def unrolled(image, peak, mean, std):
+    """D^r of one image [h,w,c]: channel by channel, row by row."""
+    height, width, channels = image.shape
+    row = []
+    for c in range(channels):
+        for y in range(height):
+            for x in range(width):
+                value = int(image[y, x, c]) / peak
+                row.append((value - mean[c]) / std[c])
+    return row
+
+
+def dense_matrix(cores):
+    """M (Eq. 4) from the list of its κ diagonal blocks."""
+    q = len(cores[0])
+    matrix = [[0.0] * (q * len(cores)) for _ in range(q * len(cores))]
+    for block, core in enumerate(cores):
+        for i in range(q):
+            for j in range(q):
+                matrix[block * q + i][block * q + j] = float(core[i][j])
+    return np.array(matrix)
+
+
+def morphed(image, cores, peak, mean, std):
+    """T [c,h,w] = D^r M (Eq. 2) of one image [h,w,c]."""
+    row = np.array(unrolled(image, peak, mean, std))
+    return (row @ dense_matrix(cores)).reshape(image.shape[2], *image.shape[:2])

@@ -1,0 +1,36 @@
+"""Every sanitizer of the table keeps every promise of `tests/contract.py`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dpkit.sanitizers import SANITIZERS
+from dpkit.types import Geometry
+from tests.contract import PROMISES
+
+GEOMETRIES = (Geometry(3, 8, 4, 8), Geometry(1, 4, 12, 16))
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("name", SANITIZERS)
+def test_every_sanitizer_keeps_its_promise(name, promise, geometry):
+    promise(SANITIZERS[name](), geometry)
+
+
+def test_a_sanitizer_is_found_under_its_own_name():
+    assert all(sanitizer.name == name for name, sanitizer in SANITIZERS.items())
+
+
+def test_the_table_loads_without_the_heavy_libraries():
+    script = (
+        "import sys, dpkit.sanitizers; "
+        "print({'numba', 'torch', 'h5py', 'skimage', 'matplotlib'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
