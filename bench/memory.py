@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.harness import Figure
 from bench.folders import jpeg_folder
+from bench.harness import Figure
 
 FEW, MANY = 2_000, 100_000  # two full shards of 8 MiB hold 1,365 rows of 3x32x32 float32
 LIMIT_MB = 48

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.harness import Figure, cpu_seconds
 from bench.folders import jpeg_folder
+from bench.harness import Figure, cpu_seconds
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
 from dpkit.keystore.store import Keystore
@@ -97,7 +97,7 @@ class _Job:
         opened = self._begin(engine)
         for number in range(len(opened.plan.shards)):
             finish_shard(opened, number, engine, lambda _: None)
-        close(opened, Voice())
+        close(opened, engine, Voice())
         return cpu_seconds() - cpu, time.perf_counter() - started
 
     def stages(self) -> dict[str, float]:
@@ -163,9 +163,9 @@ class _Job:
         clock.start()
         gather_evidence(opened, finished, manifest, [])
         clock.lap("reports")
-        check_release(opened, finished, manifest)
+        check_release(opened, finished, manifest, LocalEngine(1))
         clock.lap("self-check")
-        close(opened, Voice())
+        close(opened, LocalEngine(1), Voice())
         clock.start()
         verify(folder.with_name(folder.name.removesuffix(".partial")))
         clock.lap("verify")

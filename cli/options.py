@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dpkit.errors import UsageError
-from dpkit.pipeline.request import ReleaseRequest
+from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
-from dpkit.readers.scan import ScanOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,8 +59,15 @@ _LABELS = (
                  help="Its column of groups (patients): one group falls into one part."),
     click.option("--keep-column", "keep_columns", multiple=True,
                  help="A column that travels to the developer; repeatable."),
-    click.option("--split", metavar="COLUMN|folders|none|80/10/10", default=None,
-                 help="Where parts come from.  [default: folders named train, val, test]"),
+    click.option("--split", metavar="folders|none|80/10/10|COLUMN", default="folders",
+                 show_default=True, help="Parts: folders named train, val, test; or percent."),
+)  # fmt: skip
+
+gate_options = (
+    click.option("--max-bad", type=float, default=Gates().max_bad, show_default=True,
+                 help="Largest share of unreadable images."),
+    click.option("--allow-unchanged", type=int, default=Gates().allow_unchanged, metavar="N",
+                 show_default=True, help="Rows that may equal their original (blank images)."),
 )  # fmt: skip
 
 _RELEASING = (
@@ -73,10 +79,6 @@ _RELEASING = (
                  help="Publish class names even if they look like persons, dates or records."),
     click.option("--shard-mb", type=int, default=256, show_default=True,
                  help="Mebibytes of a shard, and of memory for it."),
-    click.option("--max-bad", type=float, default=0.01, show_default=True,
-                 help="Largest share of unreadable images."),
-    click.option("--allow-unchanged", type=int, default=0, show_default=True, metavar="N",
-                 help="Rows that may equal their original (blank images)."),
     click.option("--audit-images", type=int, default=256, show_default=True,
                  help="Sample for baselines and the measured restoration."),
 )  # fmt: skip
@@ -86,7 +88,9 @@ def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
     """Give a command every option of a release by this sanitizer."""
 
     def decorate(command: Command) -> Command:
-        options = (*_parameters(sanitizer), *_READING, *_LABELS, *_RELEASING, out_option)
+        options = (
+            *_parameters(sanitizer), *_READING, *_LABELS, *_RELEASING, *gate_options, out_option,
+        )  # fmt: skip
         for option in reversed(options):
             command = option(command)
         source = click.Path(path_type=Path)
@@ -103,15 +107,14 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         for name in values
         if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
     }
-    split, part_column, folders_are_parts = _split(values["split"], values["labels"])
-    table = _table(values, part_column)
     return ReleaseRequest(
         source=values["source"],
         out=values["out"],
         sanitizer=sanitizer(**_pick(values, (f.name for f in fields(sanitizer)))),  # type: ignore[arg-type]  # every sanitizer is a dataclass
-        scan=ScanOptions(table, folders_are_parts),
+        table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
-        split=split,
+        split=Split(values["split"]),
+        gates=Gates(values["max_bad"], values["allow_unchanged"]),
         **_pick(values, (option_name(option) for option in _RELEASING)),
         given=frozenset(given),
     )
@@ -148,24 +151,7 @@ def _option(field: Any) -> Callable[[Any], Any]:
     )
 
 
-def _split(text: str | None, labels: Path | None) -> tuple[Split, str | None, bool]:
-    """Return the split, the column that holds the parts, and whether folders may be parts."""
-    if text is None or text == "folders":
-        return Split(), None, True
-    if text == "none":
-        return Split(), None, False
-    by_percent = Split.parse(text)
-    if by_percent is not None:
-        return by_percent, None, False
-    if labels is None:
-        raise UsageError(
-            f"--split {text} names a column, and there is no table",
-            remedy="give --labels CSV, or one of folders, none, 80/10/10",
-        )
-    return Split(), text, False
-
-
-def _table(values: dict[str, Any], part_column: str | None) -> LabelTable | None:
+def _table(values: dict[str, Any]) -> LabelTable | None:
     if values["labels"] is None:
         for name in ("file_column", "label_columns", "label_sep", "task", "group_column",
                      "keep_columns"):  # fmt: skip
@@ -177,7 +163,6 @@ def _table(values: dict[str, Any], part_column: str | None) -> LabelTable | None
         return None
     return LabelTable(
         path=values["labels"],
-        part_column=part_column,
         **_pick(values, ("file_column", "label_columns", "label_sep", "task", "group_column",
                          "keep_columns")),
     )  # fmt: skip

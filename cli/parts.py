@@ -63,9 +63,18 @@ for _sanitizer in SANITIZERS.values():
 
 @click.command()
 @release_argument
+@click.option("--max-bad", type=float, help="Another limit than the one given to prepare.")
+@click.option("--allow-unchanged", type=int, metavar="N", help="The same.")
 @json_option
 @keystore_options
-def publish(keystore: KeystoreOptions, release: Path, as_json: bool) -> int:
+def publish(
+    keystore: KeystoreOptions,
+    release: Path,
+    max_bad: float | None,
+    allow_unchanged: int | None,
+    *,
+    as_json: bool,
+) -> int:
     r"""Close a release whose parts are all written: report, self-check, signature, rename.
 
     \b
@@ -74,6 +83,8 @@ def publish(keystore: KeystoreOptions, release: Path, as_json: bool) -> int:
     """
     store = keystore.open()
     with voice() as speaking:
-        published = publish_release(release, store, speaking)
+        published = publish_release(
+            release, store, speaking, max_bad=max_bad, allow_unchanged=allow_unchanged
+        )
     report(published, backup_line(store), as_json=as_json)
     return QUARANTINED if published.quarantined else 0

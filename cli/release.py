@@ -78,7 +78,7 @@ def inspect(release: Path, picture: Path | None, *, as_json: bool) -> None:
 
 
 def _own_file(release_id: str) -> Path:
-    """Return where a picture goes that nobody asked elsewhere: dpkit's own, so it may be renewed."""
+    """Return where a picture goes by default: a file of dpkit's own, so it may be renewed."""
     folder = platformdirs.user_state_path("dpkit") / "inspect"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder / f"{release_id}.png"

@@ -46,32 +46,36 @@ class Split:
 
     Parameters
     ----------
-    fractions
-        Percent of train, validation and test, by keyed hash of the group; None where the
-        provider's own parts hold, or where all is train.
+    text
+        `folders` (folders named train, val, test are parts), `none` (they are not),
+        `80/10/10` (percent of train/validation/test, by keyed hash of the group), or the name
+        of a column of the provider's table.
+
+    Raises
+    ------
+    UsageError
+        Three numbers do not add up to 100.
     """
 
-    fractions: tuple[int, int, int] | None = None
+    text: str = "folders"
 
-    @classmethod
-    def parse(cls, text: str) -> Split | None:
-        """Read `80/10/10`; None where `text` has another form (a column, `folders`, `none`).
-
-        Raises
-        ------
-        UsageError
-            The three numbers do not add up to 100.
-        """
-        match = _FRACTIONS.fullmatch(text)
-        if match is None:
-            return None
-        train, validation, test = (int(number) for number in match.groups())
-        if train + validation + test != PERCENT:
+    def __post_init__(self) -> None:
+        if self.fractions and sum(self.fractions) != PERCENT:
             raise UsageError(
-                f"--split {text} adds up to {train + validation + test}, not to 100",
+                f"--split {self.text} adds up to {sum(self.fractions)}, not to 100",
                 remedy="give train/validation/test in percent, such as 80/10/10",
             )
-        return cls((train, validation, test))
+
+    @property
+    def fractions(self) -> tuple[int, int, int] | None:
+        """Percent of each part, None where the provider's own parts (or none) hold."""
+        match = _FRACTIONS.fullmatch(self.text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+    @property
+    def column(self) -> str | None:
+        """The column of the provider's table that names the part, None where none does."""
+        return None if self.fractions or self.text in ("folders", "none") else self.text
 
     def part_of(self, key: Secret, group: bytes) -> Part:
         """Return the part of a group: the same for ever under one data key."""
@@ -179,7 +183,7 @@ def _equal_digests(sha256: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArra
 
 def _parts(rows: Rows, groups: Groups, split: Split, key: Secret) -> NDArray[np.int64]:
     """Return the part of each row as its place in PARTS."""
-    if rows.parts is None:
+    if rows.parts is None or split.fractions:
         drawn = (PARTS.index(split.part_of(key, group)) for group in groups.identities())
         return np.fromiter(drawn, np.int64, len(rows))
     parts = np.array([PARTS.index(part) for part in rows.parts], np.int64)

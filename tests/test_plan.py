@@ -34,7 +34,7 @@ def part_by_path(plan):
 class TestRows:
     @given(st.integers(1, 60), st.integers(1, 17))
     def test_every_row_stands_in_exactly_one_shard(self, n, per_shard):
-        plan = make_plan(rows(n), Split((60, 20, 20)), SEED, RELEASE, per_shard)
+        plan = make_plan(rows(n), Split("60/20/20"), SEED, RELEASE, per_shard)
         held = [path for shard in plan.shards for path in plan.rows_of(shard).paths]
         assert sorted(held) == sorted(rows(n).paths)
         assert all(len(plan.rows_of(shard)) <= per_shard for shard in plan.shards)
@@ -56,7 +56,7 @@ class TestRows:
         assert one.rows.paths != tuple(sorted(one.rows.paths))
 
     def test_shards_of_a_part_are_numbered_from_0(self):
-        plan = make_plan(rows(25), Split((100, 0, 0)), SEED, RELEASE, 10)
+        plan = make_plan(rows(25), Split("100/0/0"), SEED, RELEASE, 10)
         assert [shard.file for shard in plan.shards] == [
             f"data/train-{i:05d}-of-00003.h5" for i in range(3)
         ]
@@ -89,7 +89,7 @@ class TestGroups:
     @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40))
     def test_all_images_of_a_group_fall_into_one_part(self, names):
         source = rows(len(names), groups=tuple(names))
-        parts = part_by_path(make_plan(source, Split((50, 25, 25)), SEED, RELEASE, 5))
+        parts = part_by_path(make_plan(source, Split("50/25/25"), SEED, RELEASE, 5))
         for name in set(names):
             assert (
                 len({parts[p] for p, g in zip(source.paths, names, strict=True) if g == name}) == 1
@@ -97,7 +97,7 @@ class TestGroups:
 
     def test_a_later_batch_agrees_on_the_part_of_a_group(self):
         names = tuple(f"patient {i}" for i in range(40))
-        split = Split((50, 25, 25))
+        split = Split("50/25/25")
         first = make_plan(rows(40, groups=names), split, SEED, RELEASE, 9)
         later = rows(40, groups=names, contents=range(100, 140))
         second = make_plan(later, split, SEED, replace(RELEASE, secret=Secret(b"z" * 32)), 40)
@@ -139,7 +139,7 @@ class TestGroups:
 
 class TestSplit:
     def test_percentages_hold_over_many_groups(self):
-        split, key = Split((80, 10, 10)), Secret(b"k" * 32)
+        split, key = Split("80/10/10"), Secret(b"k" * 32)
         drawn = [split.part_of(key, str(i).encode()) for i in range(20_000)]
         for part, percent in zip(PARTS, (80, 10, 10), strict=True):
             assert abs(drawn.count(part) / 200 - percent) < 1
@@ -147,11 +147,21 @@ class TestSplit:
     @pytest.mark.parametrize("text", ["80/10/11", "0/0/0", "100/1/0"])
     def test_percentages_add_up_to_100(self, text):
         with pytest.raises(UsageError, match="adds up to"):
-            Split.parse(text)
+            Split(text)
 
-    @pytest.mark.parametrize("text", ["folders", "site", "80/20", "none", "-1/1/100"])
-    def test_another_text_is_no_percentage(self, text):
-        assert Split.parse(text) is None
+    @pytest.mark.parametrize("text", ["site", "80/20", "-1/1/100"])
+    def test_another_text_is_a_column(self, text):
+        assert Split(text).fractions is None
+        assert Split(text).column == text
+
+    @pytest.mark.parametrize("text", ["folders", "none"])
+    def test_two_words_are_no_columns(self, text):
+        assert Split(text).column is None
+
+    def test_percentages_overrule_the_providers_own_parts(self):
+        everything_in_test = rows(20, parts=("test",) * 20)
+        parts = part_by_path(make_plan(everything_in_test, Split("100/0/0"), SEED, RELEASE, 6))
+        assert set(parts.values()) == {"train"}
 
     def test_the_providers_own_parts_hold(self):
         given_parts = ("test", "train") * 10

@@ -11,13 +11,14 @@ in the journal, and everything else follows from them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dpkit.engines import LocalEngine
 from dpkit.errors import UsageError
 from dpkit.pipeline.prepare import begin, resume
 from dpkit.pipeline.publish import Published, close
-from dpkit.pipeline.request import ReleaseRequest
+from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.pipeline.shard import check_blas, finish_shard
 from dpkit.pipeline.state import Output
 from dpkit.types.voice import Voice
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dpkit.pipeline.prepare import Run
 
 __all__ = [
+    "Gates",
     "Published",
     "ReleaseRequest",
     "Voice",
@@ -68,7 +70,7 @@ def make_release(
         if not any_blas:
             check_blas(run)
         _write_shards(run, range(len(run.plan.shards)), engine, voice)
-        return close(run, voice)
+        return close(run, engine, voice)
 
 
 def prepare(
@@ -115,8 +117,20 @@ def write_part(
         _write_shards(run, numbers, LocalEngine(workers), voice or Voice())
 
 
-def publish(out: Path, keystore: Keystore, voice: Voice | None = None) -> Published:
+def publish(
+    out: Path,
+    keystore: Keystore,
+    voice: Voice | None = None,
+    *,
+    max_bad: float | None = None,
+    allow_unchanged: int | None = None,
+) -> Published:
     """Close a release whose shards are all written.
+
+    Parameters
+    ----------
+    max_bad, allow_unchanged
+        Other limits than those that `prepare` was given.
 
     Raises
     ------
@@ -124,7 +138,12 @@ def publish(out: Path, keystore: Keystore, voice: Voice | None = None) -> Publis
         A shard is missing: which, and the part that writes it.
     """
     with Output(out).lock():
-        return close(resume(out, keystore), voice or Voice())
+        run = resume(out, keystore)
+        gates = Gates(
+            run.gates.max_bad if max_bad is None else max_bad,
+            run.gates.allow_unchanged if allow_unchanged is None else allow_unchanged,
+        )
+        return close(replace(run, gates=gates), LocalEngine(), voice or Voice())
 
 
 def _write_shards(run: Run, numbers: Iterable[int], engine: LocalEngine, voice: Voice) -> None:

@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
 from dpkit.pipeline.quarantine import check_share
+from dpkit.pipeline.request import Gates
 from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import Output, ReleaseState, RunRecord
-from dpkit.pipeline.terms import Terms, known_terms, new_terms
+from dpkit.pipeline.terms import Terms, known_terms, new_terms, scan_options
 from dpkit.plan import ReleaseName, duplicates, make_plan
 from dpkit.readers.folder import FolderSource
 from dpkit.readers.scan import scan
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from dpkit.keystore.store import Keystore
     from dpkit.pipeline.request import ReleaseRequest
+    from dpkit.plan import Split
     from dpkit.readers.scan import Scan
     from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
@@ -47,6 +49,7 @@ class Run:
     terms: Terms
     key: Key
     source: FolderSource
+    gates: Gates
 
     @property
     def sanitizer(self) -> Sanitizer:
@@ -81,11 +84,16 @@ def begin(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: in
             remedy="give that command again, or delete the folder to begin anew",
         )
     voice.notice(f"going on with the unfinished release in {output.partial}")
-    return resume(request.out, keystore)
+    return resume(request.out, keystore, request.gates)
 
 
-def resume(out: Path, keystore: Keystore) -> Run:
+def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
     """Open the unfinished run of an output folder from its sealed key and plan.
+
+    Parameters
+    ----------
+    gates
+        Other limits than those that were given at its beginning.
 
     Raises
     ------
@@ -110,58 +118,67 @@ def resume(out: Path, keystore: Keystore) -> Run:
     sealed = keystore.get(plan.key_id, "key")
     terms = Terms.from_json(plan.settings["terms"])  # type: ignore[arg-type]  # sealed by us
     source = FolderSource(Path(str(plan.settings["source"])), terms.rule)
-    return Run(
-        output, ReleaseState(plan.release_id), keystore, plan, terms, open_key(sealed), source
-    )
+    state = ReleaseState(plan.release_id)
+    gates = gates or Gates(**plan.settings["gates"])  # type: ignore[arg-type]  # sealed by us
+    return Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
-    def progress(done: int, total: int) -> None:
-        voice.progress("reading headers", done, total)
-
-    scanned = scan(request.source, request.scan, progress=progress, workers=workers)
-    for notice in scanned.notices:
-        voice.notice(notice)
-    check_share(len(scanned.bad), len(scanned.bad) + len(scanned.paths), request.max_bad)
-    terms, targets, key, key_id = _key(request, keystore, scanned, voice)
+    held = _held_terms(keystore, request.key_id) if request.key_id else None
+    scanned = _scan(request, held.split if held else request.split, voice, workers)
+    terms, targets, key, key_id = _key(request, keystore, held, scanned, voice)
     rows = Rows(
         scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
     )
     plan = make_plan(rows, terms.split, key.seed, _name_release(), _rows_per_shard(request, terms))
     signing_key(keystore)  # made now, so that whoever publishes finds it
-    settings = _settings(request, terms, scanned, rows)
-    sealed = seal_plan(keystore, plan, key_id, settings)
+    sealed = seal_plan(keystore, plan, key_id, _settings(request, terms, scanned, rows))
     output = Output(request.out)
     output.begin(
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
     )
-    source = FolderSource(request.source, terms.rule)
-    return Run(output, ReleaseState(plan.release_id), keystore, sealed, terms, key, source)
+    source, state = FolderSource(request.source, terms.rule), ReleaseState(plan.release_id)
+    return Run(output, state, keystore, sealed, terms, key, source, request.gates)
+
+
+def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> Scan:
+    def progress(done: int, total: int) -> None:
+        voice.progress("reading headers", done, total)
+
+    options = scan_options(request.table, split)
+    scanned = scan(request.source, options, progress=progress, workers=workers)
+    for notice in scanned.notices:
+        voice.notice(notice)
+    total = len(scanned.bad) + len(scanned.paths)
+    check_share(len(scanned.bad), total, request.gates.max_bad)
+    return scanned
 
 
 def _key(
-    request: ReleaseRequest, keystore: Keystore, scanned: Scan, voice: Voice
+    request: ReleaseRequest, keystore: Keystore, held: Terms | None, scanned: Scan, voice: Voice
 ) -> tuple[Terms, Targets, Key, str]:
-    if request.key_id is None:
+    """Return terms, targets and key: new ones, or those that `--key` names."""
+    if held is None or request.key_id is None:
         terms, targets = new_terms(request, scanned, voice)
         voice.notice(f"drawing the key: {terms.sanitizer.summary}")
         key = terms.sanitizer.fit(terms.rule.geometry, fresh_secret())
         return terms, targets, key, seal_key(keystore, key, terms.to_json())
-    sealed = keystore.get(request.key_id, "key")
-    held = Terms.from_json(sealed.settings)
-    held = replace(held, classes=_classes_so_far(keystore, request.key_id, held.classes))
     terms, targets = known_terms(request, held, scanned, voice)
-    return terms, targets, open_key(sealed), request.key_id
+    return terms, targets, open_key(keystore.get(request.key_id, "key")), request.key_id
 
 
-def _classes_so_far(
-    keystore: Keystore, key_id: str, first: tuple[tuple[int, str], ...]
-) -> tuple[tuple[int, str], ...]:
-    """Return the classes of every release under a key: a number once given is never given again."""
-    classes = dict(first)
+def _held_terms(keystore: Keystore, key_id: str) -> Terms:
+    """Return a key's terms, with the classes of every release under it."""
+    if keystore.entry(key_id).state == "retired":
+        raise UsageError(
+            f"key {key_id} is retired: it opens old releases and makes no new ones",
+            remedy="leave --key out for a new key",
+        )
+    terms = Terms.from_json(keystore.get(key_id, "key").settings)
+    classes = dict(terms.classes)
     for plan in plans_of_key(keystore, key_id):
         classes |= dict(Terms.from_json(plan.settings["terms"]).classes)  # type: ignore[arg-type]  # sealed by us
-    return tuple(sorted(classes.items()))
+    return replace(terms, classes=tuple(sorted(classes.items())))
 
 
 def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) -> dict[str, Json]:
@@ -171,8 +188,7 @@ def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) 
         "task": scanned.task,
         "label_columns": list(scanned.label_names),
         "grouped": scanned.groups is not None,
-        "max_bad": request.max_bad,
-        "allow_unchanged": request.allow_unchanged,
+        "gates": asdict(request.gates),
         "audit_images": request.audit_images,
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],

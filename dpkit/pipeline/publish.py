@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpkit import __version__
-from dpkit.errors import UsageError
+from dpkit.errors import DpkitError, UsageError
 from dpkit.leakage.bounds import known_images_sentence
 from dpkit.pipeline.counts import count_parts
 from dpkit.pipeline.evidence import Evidence, gather_evidence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
     from dpkit.release.manifest import PartCounts
     from dpkit.release.signature import SigningKey
@@ -89,7 +90,7 @@ class Published:
         return lines
 
 
-def close(run: Run, voice: Voice) -> Published:
+def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     """Publish the release of a run whose shards are all written.
 
     Raises
@@ -102,7 +103,9 @@ def close(run: Run, voice: Voice) -> Published:
     finished = finished_shards(run)
     bad = _bad(run, finished)
     images = sum(f.shard.rows for f in finished)
-    check_share(len(bad), images + len(bad), _number(run.plan.settings["max_bad"]))
+    check_share(len(bad), images + len(bad), run.gates.max_bad)
+    if not images:
+        raise DpkitError("no image is left to publish", remedy="see the reasons in the quarantine")
     private = private_folder(run.state.folder)
     write_private(private / "quarantine.csv", quarantine_csv(bad))
     voice.notice("measuring and checking the release")
@@ -111,7 +114,7 @@ def close(run: Run, voice: Voice) -> Published:
     evidence = gather_evidence(run, finished, manifest, bad)
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
-    check_release(run, finished, manifest)
+    check_release(run, finished, manifest, engine)
     verify(folder)
     for name, content in evidence.private.items():
         write_private(private / name, content.encode("utf-8", "surrogateescape"))
@@ -244,7 +247,3 @@ def _bad(run: Run, finished: list[Finished]) -> list[tuple[str, str]]:
 
 def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
-
-
-def _number(value: Json) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

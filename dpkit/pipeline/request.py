@@ -10,13 +10,33 @@ from typing import TYPE_CHECKING, Any
 from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.readers.scan import ScanOptions
 from dpkit.sanitizers.base import parameters
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dpkit.readers.labels import LabelTable
     from dpkit.sanitizers.base import Sanitizer
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Limits that may differ from one attempt to publish to the next: no byte depends on them.
+
+    Parameters
+    ----------
+    max_bad
+        Largest share of unreadable images, 0 to 1.
+    allow_unchanged
+        Rows that may equal their original (blank images).
+    """
+
+    max_bad: float = 0.01
+    allow_unchanged: int = 0
+
+    def __post_init__(self) -> None:
+        _within("--max-bad", self.max_bad, 0, 1)
+        _within("--allow-unchanged", self.allow_unchanged, 0, 2**40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +49,12 @@ class ReleaseRequest:
         The folder of images; the release's folder, which must not exist.
     key_id
         A data key to use again; geometry, parameters, classes and split then come from it.
+    table
+        The provider's table of labels; without it folders are classes.
     split
-        Percent by group, or None where the source's own parts (or none) hold.
+        How images fall into parts.
     shard_mb
         Mebibytes of values in a shard, at least one row.
-    max_bad
-        Largest share of unreadable images, 0 to 1.
-    allow_unchanged
-        Rows that may equal their original (blank images).
     audit_images
         Size of the sample on which baselines and restoration are measured.
     given
@@ -46,7 +64,7 @@ class ReleaseRequest:
     source: Path
     out: Path
     sanitizer: Sanitizer
-    scan: ScanOptions = field(default_factory=ScanOptions)
+    table: LabelTable | None = None
     read: ReadOptions = field(default_factory=ReadOptions)
     split: Split = field(default_factory=Split)
     key_id: str | None = None
@@ -54,21 +72,18 @@ class ReleaseRequest:
     hide_classes: bool = False
     publish_classes: bool = False
     shard_mb: int = 256
-    max_bad: float = 0.01
-    allow_unchanged: int = 0
+    gates: Gates = field(default_factory=Gates)
     audit_images: int = 256
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         _within("--shard-mb", self.shard_mb, 1, 65536)
-        _within("--max-bad", self.max_bad, 0, 1)
-        _within("--allow-unchanged", self.allow_unchanged, 0, 2**40)
         _within("--audit-images", self.audit_images, 20, 65536)
         if self.hide_classes and self.publish_classes:
             raise UsageError("--hide-classes and --publish-classes contradict each other")
 
     def digest(self) -> str:
-        """Return a digest of everything that decides the release's bytes.
+        """Return a digest of everything that decides the release's bytes; the gates do not.
 
         Two commands with one digest are the same command: the second goes on where the first
         was interrupted.
@@ -77,7 +92,7 @@ class ReleaseRequest:
             "source": str(self.source.resolve()),
             "out": str(self.out.resolve()),
             "sanitizer": [self.sanitizer.name, parameters(self.sanitizer)],
-            "scan": asdict(self.scan),
+            "table": asdict(self.table) if self.table else None,
             "read": asdict(self.read),
             "split": asdict(self.split),
             "rest": [
@@ -86,8 +101,6 @@ class ReleaseRequest:
                 self.hide_classes,
                 self.publish_classes,
                 self.shard_mb,
-                self.max_bad,
-                self.allow_unchanged,
                 self.audit_images,
             ],
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpkit.errors import UnreadableImageError
+from dpkit.errors import DpkitError, UnreadableImageError
 from dpkit.release.read import Release
 from dpkit.types.plans import take
 
@@ -85,6 +85,11 @@ class ReleasedRows:
                 kept.append(number)
                 paths.append(path)
                 values.append(np.array(released[number - first]))
+        if not kept:
+            raise DpkitError(
+                "none of the originals that the report measures can be read any more",
+                remedy="give the command the folder as it was when the release began",
+            )
         order = np.argsort([np.flatnonzero(numbers == number)[0] for number in kept])
         return Sample(
             np.array(kept, np.int64)[order],

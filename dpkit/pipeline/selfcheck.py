@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.rows import Finished
     from dpkit.release.manifest import Manifest
@@ -27,8 +28,13 @@ WINDOW_BYTES: Final = 32
 WINDOWS: Final = 64  # of each secret array and type
 
 
-def check_release(run: Run, finished: Sequence[Finished], manifest: Manifest) -> None:
+def check_release(
+    run: Run, finished: Sequence[Finished], manifest: Manifest, engine: LocalEngine
+) -> None:
     """Compare each row with its own original, and search every file for names and keys.
+
+    A release in which a name or a key was found is thrown away: the same plan would put it
+    there again.
 
     Raises
     ------
@@ -36,11 +42,12 @@ def check_release(run: Run, finished: Sequence[Finished], manifest: Manifest) ->
         More rows equal their originals than the provider allowed, or a path, a stem or a part
         of the key stands in a file.
     """
-    _check_rows(run, finished, manifest)
+    _check_rows(run, finished, manifest, engine)
     paths = tuple(path for one in finished for path in one.rows(run).paths)
     needles = Needles(paths, tuple(key_windows(run.key)), _excepted(manifest))
-    found = search(run.output.partial, needles)
+    found = search(run.output.partial, needles, engine.workers)
     if found:
+        run.output.discard()
         kinds = Counter(f"a {finding.kind} in {finding.file}" for finding in found)
         listed = ", ".join(f"{what} ({count})" for what, count in kinds.most_common(5))
         raise DpkitError(
@@ -70,14 +77,17 @@ def _windows(array: NDArray[Any]) -> Iterator[bytes]:
         yield flat[start : start + items].tobytes()
 
 
-def _check_rows(run: Run, finished: Sequence[Finished], manifest: Manifest) -> None:
+def _check_rows(
+    run: Run, finished: Sequence[Finished], manifest: Manifest, engine: LocalEngine
+) -> None:
     secret, release = tag_secret(run), Release(run.output.partial, manifest)
-    same = 0
-    for one in finished:
-        if one.shard.rows:
-            values = release.columns(one.shard).values()
-            same += len(unchanged_rows(values, one.scores.tags, secret))
-    allowed = int(str(run.plan.settings["allow_unchanged"]))
+
+    def unchanged(one: Finished) -> int:
+        values = release.columns(one.shard).values()
+        return len(unchanged_rows(values, one.scores.tags, secret))
+
+    same = sum(engine.map(unchanged, [one for one in finished if one.shard.rows]))
+    allowed = run.gates.allow_unchanged
     if same > allowed:
         raise DpkitError(
             f"{same} released rows equal their original (allowed {allowed}); nothing was published",

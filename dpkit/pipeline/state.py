@@ -15,10 +15,10 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -27,6 +27,7 @@ from dpkit.release.manifest import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def state_root() -> Path:
@@ -35,8 +36,10 @@ def state_root() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner may enter, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder, and its missing parents, that only its owner may enter; return it."""
+    if not path.parent.exists():
+        private_folder(path.parent)
+    path.mkdir(exist_ok=True, mode=0o700)
     path.chmod(0o700)
     return path
 
@@ -91,8 +94,13 @@ class Output:
         write_private(self._file("json"), json.dumps(asdict(record)).encode())
 
     def end(self) -> None:
-        """Forget the run: its release is published."""
+        """Forget the run: its release is published, or can never be."""
         self._file("json").unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Throw an unfinished release away."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        self.end()
 
     @contextmanager
     def lock(self, *, shared: bool = False) -> Iterator[None]:
@@ -103,8 +111,8 @@ class Output:
         LockedError
             Another run holds it.
         """
-        with self._file("lock").open("ab") as file:
-            _flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, self.out)
+        mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        with _held(self._file("lock"), mode, str(self.out)):
             yield
 
     def _file(self, suffix: str) -> Path:
@@ -145,17 +153,26 @@ class ReleaseState:
     @contextmanager
     def lock_shard(self, number: int) -> Iterator[None]:
         """Hold one shard, so that two workers never write the same one."""
-        with self._journal(number).with_suffix(".lock").open("ab") as file:
-            _flock(file, fcntl.LOCK_EX, Path(f"shard {number}"))
+        with _held(self._journal(number).with_suffix(".lock"), fcntl.LOCK_EX, f"shard {number}"):
             yield
 
     def _journal(self, number: int) -> Path:
         return private_folder(self.folder / "journal") / f"{number:05d}.json"
 
 
-def _flock(file: IO[bytes], mode: int, what: Path) -> None:
+@contextmanager
+def _held(path: Path, mode: int, what: str) -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(file, mode | fcntl.LOCK_NB)
+        _lock(handle, mode, what)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, mode: int, what: str) -> None:
+    try:
+        fcntl.flock(handle, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         raise LockedError(
             f"another run is writing {what}", remedy="wait for it, or stop it, then try again"

@@ -10,6 +10,7 @@ from dpkit.pipeline.names import require_consent
 from dpkit.plan import Split
 from dpkit.readers.choice import choose_rule
 from dpkit.readers.rule import ReadRule
+from dpkit.readers.scan import ScanOptions
 from dpkit.readers.targets import encode_targets
 from dpkit.release.manifest import ClassEntry
 from dpkit.sanitizers import SANITIZERS
@@ -17,6 +18,7 @@ from dpkit.sanitizers.base import parameters
 
 if TYPE_CHECKING:
     from dpkit.pipeline.request import ReleaseRequest
+    from dpkit.readers.labels import LabelTable
     from dpkit.readers.scan import Scan
     from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
@@ -43,7 +45,7 @@ class Terms:
             "parameters": parameters(self.sanitizer),
             "rule": self.rule.to_json(),
             "classes": [list(entry) for entry in self.classes],
-            "split": list(self.split.fractions) if self.split.fractions else None,
+            "split": self.split.text,
             "hide_classes": self.hide_classes,
         }
 
@@ -54,7 +56,7 @@ class Terms:
             SANITIZERS[settings["sanitizer"]](**settings["parameters"]),
             ReadRule.from_json(settings["rule"]),
             tuple((int(index), str(name)) for index, name in settings["classes"]),
-            Split(tuple(settings["split"]) if settings["split"] else None),
+            Split(settings["split"]),
             bool(settings["hide_classes"]),
         )
 
@@ -62,6 +64,23 @@ class Terms:
         """Return the classes under the names that are published."""
         hidden = self.hide_classes
         return tuple(ClassEntry(i, f"class-{i}" if hidden else name) for i, name in self.classes)
+
+
+def scan_options(table: LabelTable | None, split: Split) -> ScanOptions:
+    """Return what the scan must look for.
+
+    Raises
+    ------
+    UsageError
+        The split names a column, and there is no table.
+    """
+    if split.column and table is None:
+        raise UsageError(
+            f"--split {split.text} names a column, and there is no table",
+            remedy="give --labels CSV, or one of folders, none, 80/10/10",
+        )
+    with_parts = replace(table, part_column=split.column) if table else None
+    return ScanOptions(with_parts, folders_are_parts=split.text != "none")
 
 
 def new_terms(request: ReleaseRequest, scanned: Scan, voice: Voice) -> tuple[Terms, Targets]:
@@ -113,7 +132,7 @@ def class_images(targets: Targets) -> dict[int, int]:
 def _refuse_differences(request: ReleaseRequest, terms: Terms) -> None:
     asked: dict[str, Json] = {
         **parameters(request.sanitizer),
-        "split": list(request.split.fractions) if request.split.fractions else None,
+        "split": request.split.text,
         "hide_classes": request.hide_classes,
     }
     asked |= asdict(request.read)

@@ -114,7 +114,7 @@ def _parameters(manifest: Manifest) -> str:
 def _train_section(manifest: Manifest, training: Training) -> str:
     part = manifest.parts[0].part if manifest.parts else "train"
     layer = "" if training.first_layer else PLAIN_LAYER
-    outputs = {"single": len(manifest.classes), "none": 1}.get(
+    outputs = {"single": 1 + max((c.index for c in manifest.classes), default=0), "none": 1}.get(
         manifest.task, len(manifest.label_columns)
     )
     return (

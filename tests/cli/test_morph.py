@@ -1,7 +1,6 @@
 """`dpkit morph` as a data officer runs it: one command, and everything that can go wrong."""
 
 import csv
-import io
 import os
 import stat
 import subprocess
@@ -11,6 +10,9 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+
+from dpkit import Release
+from dpkit.pipeline.state import Output
 
 KAPPA = ("--kappa", 16)
 
@@ -22,7 +24,7 @@ def released(invoke, images, tmp_path):
 
 
 class TestARelease:
-    def test_holds_every_image_once(self, released, images):
+    def test_holds_every_image_once(self, released):
         with h5py.File(released / "data/train-00000-of-00001.h5") as shard:
             assert shard["images"].shape == (24, 3, 16, 16)
             assert shard["images"].dtype == np.float32
@@ -86,7 +88,7 @@ class TestTheWayBack:
             back = tmp_path / "restored" / path.relative_to(images)
             assert np.array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(path)))
 
-    def test_restores_some_by_their_ids(self, invoke, images, released, tmp_path):
+    def test_restores_some_by_their_ids(self, invoke, released, tmp_path):
         match = invoke("lookup", released, "--file", "coffee/picture_cof0003.png", "--json").json[
             "matches"
         ][0]
@@ -188,11 +190,31 @@ class TestBadUse:
         assert "does not open" in said.err
         assert not (tmp_path / "second").exists()
 
-    def test_a_blank_image_that_stays_blank(self, invoke, images):
+    def test_a_blank_image_that_stays_blank(self, invoke, images, tmp_path):
+        """The same command with the limit that the message names goes on and publishes."""
         Image.new("RGB", (16, 16)).save(images / "coffee" / "black.png")
         said = invoke("morph", images, *KAPPA, code=1)
         assert "--allow-unchanged 1" in said.err
-        invoke("morph", images, *KAPPA, "--out", "again", "--allow-unchanged", 1)
+        assert not (tmp_path / "release").exists()
+        said = invoke("morph", images, *KAPPA, "--allow-unchanged", 1)
+        assert "going on" in said.err
+
+    def test_a_class_that_bears_the_name_of_a_file(self, invoke, images, tmp_path):
+        """A kept column or label may carry a file's stem: nothing of it may stay behind."""
+        (tmp_path / "labels.csv").write_text(
+            "file,label,note\n"
+            + "".join(
+                f"{path.relative_to(images).as_posix()},{path.parent.name},{path.stem}\n"
+                for path in images.rglob("*.png")
+            )
+        )
+        said = invoke(
+            "morph", images, *KAPPA, "--labels", tmp_path / "labels.csv", "--file-column", "file",
+            "--label-column", "label", "--keep-column", "note", code=1,
+        )  # fmt: skip
+        assert "a stem in data/index.csv" in said.err
+        assert not (tmp_path / "release").exists()
+        assert not (tmp_path / "release.partial").exists()
 
 
 class TestQuarantine:
@@ -236,7 +258,7 @@ class TestAKeyUsedAgain:
         def rows(folder):
             with h5py.File(tmp_path / folder / "data/train-00000-of-00001.h5") as shard:
                 ids, values = shard["ids"][:].tolist(), shard["images"][:]
-            return {name: value for name, value in zip(ids, values, strict=True)}
+            return dict(zip(ids, values, strict=True))
 
         first, second = rows("release"), rows("second")
         assert first.keys() == second.keys()
@@ -264,8 +286,6 @@ class TestAKeyUsedAgain:
         invoke("morph", images, "--key", key, "--add-class", "milk", "--out", "y", "--hide-classes",
                code=2)  # fmt: skip
         invoke("morph", images, "--key", key, "--add-class", "milk", "--out", "y")
-        from dpkit import Release
-
         names = {c.name: c.index for c in Release.open("y").manifest.classes}
         assert (names["tea"], names["milk"]) == (3, 4)
 
@@ -313,15 +333,11 @@ class TestAnInterruptedRun:
         assert "I/N" in invoke("morph", images, *KAPPA, "--part", part, code=2).err
 
     def test_is_refused_while_another_writes_it(self, invoke, images, tmp_path):
-        from dpkit.pipeline.state import Output
-
         invoke("prepare", "morph", images, *KAPPA)
         with Output(tmp_path / "release").lock():
             assert "another run" in invoke("morph", images, *KAPPA, code=11).err
 
-    def test_a_shard_that_was_damaged_meanwhile_is_written_again(
-        self, invoke, images, tmp_path, contents
-    ):
+    def test_a_shard_that_was_damaged_meanwhile_is_written_again(self, invoke, images, tmp_path):
         invoke("prepare", "morph", images, *KAPPA)
         invoke("morph", images, *KAPPA, "--part", "0/1")
         shard = tmp_path / "release.partial/data/train-00000-of-00001.h5"

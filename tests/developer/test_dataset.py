@@ -1,4 +1,5 @@
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -179,6 +180,4 @@ def test_the_data_set_needs_no_hdf5_library():
 
 
 def _copy(release, tmp_path):
-    import shutil
-
     return Path(shutil.copytree(release, tmp_path / "copy"))

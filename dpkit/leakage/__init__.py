@@ -1,0 +1,1 @@
+"""What a release gives away: metrics, bounds, the report that says so."""

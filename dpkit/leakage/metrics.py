@@ -1,0 +1,142 @@
+"""METRICS: how like its original a released image looks. One function and one line each.
+
+A metric compares, image by image, originals u8 or u16 [n,h,w,c] with what a viewer sees of the
+released values [n,c,h,w] (`view.py`). None of them measures safety.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dpkit.kernels.ssim import ssim_mse, ssim_mse_unstretched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Scores = NDArray[np.float64]
+
+MEAN_IMAGE: Final = "mean image"
+ANOTHER_IMAGE: Final = "another image"
+_IMAGES_AT_ONCE: Final = 16  # float32 copies that a baseline holds
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Originals and what stands for them; computed once, whatever number of metrics ask.
+
+    Parameters
+    ----------
+    originals
+        u8 or u16 [n,h,w,c].
+    values
+        [n,c,h,w].
+    peak
+        The largest grey level, 255 or 65535.
+    stretch
+        Whether `values` are seen each on its own scale, or already are grey levels.
+    """
+
+    originals: NDArray[Any]
+    values: NDArray[Any]
+    peak: int
+    stretch: bool = True
+
+    @cached_property
+    def ssim_and_mse(self) -> tuple[Scores, Scores]:
+        """Both in one pass over the pixels."""
+        compare = ssim_mse if self.stretch else ssim_mse_unstretched
+        return compare(self.originals, self.values, self.peak)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One entry of the table.
+
+    Parameters
+    ----------
+    name, title, unit
+        For machines, for readers, and what it is counted in.
+    higher_is_more_alike
+        Which end is the worst for privacy.
+    bin_width
+        Of its histogram, as a function of the peak.
+    function
+        A comparison to float64 [n]; NaN where the metric is not defined.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_more_alike: bool
+    bin_width: Callable[[int], float]
+    function: Callable[[Comparison], Scores]
+
+
+def ssim(comparison: Comparison) -> Scores:
+    """Return structural similarity: 1 for identical pictures, about 0 for unrelated ones."""
+    return comparison.ssim_and_mse[0]
+
+
+def mse(comparison: Comparison) -> Scores:
+    """Return the mean squared difference in squared grey levels."""
+    return comparison.ssim_and_mse[1]
+
+
+def psnr(comparison: Comparison) -> Scores:
+    """Return 10 log10(peak² / MSE) in decibels; infinite for identical pictures."""
+    with np.errstate(divide="ignore"):
+        decibels = 10 * np.log10(comparison.peak**2 / comparison.ssim_and_mse[1])
+    return np.asarray(decibels, dtype=np.float64)
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    m.name: m
+    for m in (
+        Metric("ssim", "SSIM", "", True, lambda _: 0.02, ssim),
+        Metric("psnr", "PSNR", "dB", True, lambda _: 0.5, psnr),
+        Metric("mse", "MSE", "grey levels²", False, lambda peak: (peak / 32) ** 2, mse),
+    )
+}
+
+
+def score(
+    originals: NDArray[Any], values: NDArray[Any], peak: int, *, stretch: bool = True
+) -> dict[str, Scores]:
+    """Return every metric of a batch by name, float64 [n] each."""
+    comparison = Comparison(originals, values, peak, stretch)
+    return {name: metric.function(comparison) for name, metric in METRICS.items()}
+
+
+def baseline_scores(originals: NDArray[Any], peak: int) -> dict[str, dict[str, Scores]]:
+    """Return what guesses without the release score against originals [n,h,w,c].
+
+    `mean image`: one picture, the mean of these originals, for all. `another image`: for each
+    the next of these originals, the first for the last; not defined for a single one.
+    """
+    mean = originals.mean(axis=0, dtype=np.float64)
+    following = np.roll(np.arange(len(originals)), -1)
+    guesses: dict[str, Callable[[slice], NDArray[Any]]] = {
+        MEAN_IMAGE: lambda part: np.broadcast_to(mean, originals[part].shape),
+        ANOTHER_IMAGE: lambda part: originals[following[part]],
+    }
+    scores = {name: _score_guess(originals, guess, peak) for name, guess in guesses.items()}
+    if len(originals) == 1:
+        scores[ANOTHER_IMAGE] = {name: np.full(1, np.nan) for name in METRICS}
+    return scores
+
+
+def _score_guess(
+    originals: NDArray[Any], guess: Callable[[slice], NDArray[Any]], peak: int
+) -> dict[str, Scores]:
+    parts = [slice(i, i + _IMAGES_AT_ONCE) for i in range(0, len(originals), _IMAGES_AT_ONCE)]
+    columns = [
+        score(originals[part], np.moveaxis(guess(part), -1, 1), peak, stretch=False)
+        for part in parts
+    ]
+    return {name: np.concatenate([c[name] for c in columns]) for name in METRICS}

@@ -1,0 +1,1 @@
+"""The leakage report as a page for people."""

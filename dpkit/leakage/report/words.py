@@ -1,0 +1,92 @@
+"""A report's figures as words and table rows, for the page."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from dpkit.leakage.metrics import ANOTHER_IMAGE, METRICS
+
+if TYPE_CHECKING:
+    from dpkit.types.evidence import Distribution, LeakageReport
+
+MOST_LABELS: Final = 200
+NOT_DEFINED: Final = "not defined"
+
+
+def plain(text: object) -> str:
+    """Return text without control and direction characters, which could disguise a line."""
+    return "".join(c if c.isprintable() else "�" for c in str(text))[:400]
+
+
+def number(value: float | None) -> str:
+    """Return a figure with as many digits as it is worth."""
+    if value is None or math.isnan(value):
+        return NOT_DEFINED
+    if math.isinf(value):
+        return "∞"
+    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0  # noqa: PLR2004 (three or four digits)
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def figure_rows(report: LeakageReport) -> list[dict[str, Any]]:
+    """Return one table row a metric, the guesses' means beside the release's figures."""
+    return [
+        {
+            "title": METRICS[name].title,
+            "unit": METRICS[name].unit,
+            "mean": number(found.mean),
+            "middle": _middle(found),
+            "worst": number(found.worst),
+            "infinite": found.infinite,
+            "guesses": [number(b.measured[name].mean) for b in report.baselines],
+        }
+        for name, found in report.measured.items()
+    ]
+
+
+def _middle(found: Distribution) -> str:
+    if not found.percentiles:
+        return NOT_DEFINED
+    return f"{number(found.percentiles['5'])} to {number(found.percentiles['95'])}"
+
+
+def label_rows(report: LeakageReport) -> dict[str, Any]:
+    """Return images and groups by label (rows) and part (columns)."""
+    parts = list(dict.fromkeys(count.part for count in report.counts))
+    labels = list(dict.fromkeys(count.label for count in report.counts))
+    by_place = {(c.label, c.part): c for c in report.counts}
+    shown = labels[:MOST_LABELS]
+    rows = [(label or "all", [by_place.get((label, part)) for part in parts]) for label in shown]
+    return {"parts": parts, "rows": rows, "more": len(labels) - len(shown)}
+
+
+def likeness(report: LeakageReport) -> str:
+    """Say in one sentence how the release looks beside a guess; empty without figures."""
+    found = report.measured.get("ssim")
+    guess = next(
+        (b.measured.get("ssim") for b in report.baselines if b.name == ANOTHER_IMAGE), None
+    )
+    if found is None or found.mean is None or guess is None or guess.mean is None:
+        return ""
+    mean, other = number(found.mean), number(guess.mean)
+    if found.mean > guess.mean:
+        return (
+            f"On average a released image looks more like its original (SSIM {mean}) than another "
+            f"image of the set does ({other}): something of the originals can be seen."
+        )
+    return (
+        f"On average a released image looks no more like its original (SSIM {mean}) than another "
+        f"image of the set does ({other})."
+    )
+
+
+def alt_text(report: LeakageReport, metric: str) -> str:
+    """Say in words what the histogram of one metric shows."""
+    found, entry = report.measured[metric], METRICS[metric]
+    guesses = [f"{b.name} {number(b.measured[metric].mean)}" for b in report.baselines]
+    return (
+        f"Histogram of {entry.title} over {found.n:,} images: mean {number(found.mean)}, "
+        f"nine in ten from {_middle(found)}, worst {number(found.worst)}. "
+        f"Means of the guesses: {', '.join(guesses)}."
+    )

@@ -1,0 +1,216 @@
+"""What is known about what a release gives away: figures, bounds, settings; never a pixel.
+
+A `LeakageReport` becomes `report.json` and the page `report.html`. Nothing in it names or
+shows an original, and in a released one every figure that was computed from originals is an
+aggregate over at least `LEAST_IMAGES` images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 (strict_json reads the annotations)
+from dataclasses import dataclass
+from typing import Final
+
+from dpkit.errors import IntegrityError
+from dpkit.types.images import Geometry  # noqa: TC001 (strict_json reads the annotations)
+from dpkit.types.strict_json import dump, load
+
+VERSION: Final = 1
+LEAST_IMAGES: Final = 20
+PERCENTILES: Final = ("1", "5", "25", "50", "75", "95", "99")
+
+STATEMENT: Final = (
+    "No attack was run on this release: the figures below say how it looks, not how safe it is"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One metric over all images.
+
+    Parameters
+    ----------
+    metric
+        Its name in the table of metrics.
+    n
+        Images that have the figure; `not_defined` counts those that have none.
+    infinite
+        How many of the `n` are infinite (PSNR of identical pictures).
+    mean, std
+        Over the finite figures; None where there are none. `std` divides by their number.
+    percentiles
+        By `PERCENTILES`, each the figure of one image (nearest rank); empty where n is 0.
+    worst
+        The figure of the image most like its original; None where n is 0.
+    counts, edges
+        Histogram of the finite figures: `counts[i]` of them lie in `edges[i]` to `edges[i + 1]`.
+    """
+
+    metric: str
+    n: int
+    not_defined: int
+    infinite: int
+    mean: float | None
+    std: float | None
+    percentiles: Mapping[str, float]
+    worst: float | None
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if min((self.n, self.not_defined, self.infinite, *self.counts)) < 0:
+            raise IntegrityError(f"a count of {self.metric} is below 0")
+        if len(self.edges) != (len(self.counts) + 1 if self.counts else 0):
+            raise IntegrityError("a histogram has one edge more than it has counts")
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a guess without the release scores: `mean image` or `another image`."""
+
+    name: str
+    measured: Mapping[str, Distribution]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A number that a paper states, as a claim.
+
+    Parameters
+    ----------
+    name, equation
+        What it is called here, and where it stands in the paper.
+    claim
+        What the paper concludes from it.
+    value
+        The number for this release, as text (it may be far below the smallest float).
+    log2, log10
+        Logarithms of a probability; None where the value is none.
+    unit
+        `probability`, `images` or `blocks`.
+    holds
+        Whether the claim holds as a statement about safety; None where that is not known.
+    reason
+        Why.
+    """
+
+    name: str
+    equation: str
+    claim: str
+    value: str
+    log2: float | None
+    log10: float | None
+    unit: str
+    holds: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """How far restored pixels are from the originals, in grey levels of the source depth."""
+
+    max_error: float
+    mean_error: float
+    share_exact: float  # of the images whose every pixel came back equal
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Images and groups of one part and label; the label is empty for the whole part."""
+
+    part: str
+    label: str
+    images: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the figures were computed."""
+
+    ssim: str
+    view: str
+    peak: int
+    window: int  # side in pixels; below 3 SSIM is not defined
+    baselines: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeakageReport:
+    """The evidence of one release.
+
+    Parameters
+    ----------
+    version
+        1.
+    release_id, created, tool
+        As in the manifest.
+    sanitizer, parameters, geometry
+        What was done, with which public parameters, to images of which shape.
+    treatment
+        The same in sentences.
+    statement
+        `STATEMENT`, for as long as `attacks` is empty.
+    known_images_sentence
+        How many known images open all of them; empty where that is not known.
+    images
+        In the release.
+    withheld
+        Why there are no figures; empty where there are.
+    measured, baselines
+        By metric; empty where withheld.
+    bounds
+        The paper's numbers.
+    attacks
+        Names of the attacks that were run.
+    round_trip
+        None where it was not measured or is withheld.
+    """
+
+    version: int
+    release_id: str
+    created: str
+    tool: str
+    sanitizer: str
+    parameters: Mapping[str, bool | int | float | str | None]
+    geometry: Geometry
+    treatment: tuple[str, ...]
+    statement: str
+    known_images_sentence: str
+    images: int
+    withheld: str
+    measured: Mapping[str, Distribution]
+    baselines: tuple[Baseline, ...]
+    bounds: tuple[Bound, ...]
+    attacks: tuple[str, ...]
+    round_trip: RoundTrip | None
+    counts: tuple[Count, ...]
+    notices: tuple[str, ...]
+    settings: Settings
+
+    @property
+    def attacks_run(self) -> bool:
+        """Whether any attack was run."""
+        return bool(self.attacks)
+
+    @property
+    def top_line(self) -> str:
+        """The statement, and how many known images open all of them."""
+        return ". ".join(filter(None, (self.statement, self.known_images_sentence)))
+
+    def to_json(self) -> str:
+        """Return the canonical text of `report.json`."""
+        return dump(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> LeakageReport:
+        """Read a stranger's `report.json`.
+
+        Raises
+        ------
+        UsageError
+            It is of a newer version.
+        IntegrityError
+            It is not exactly a report.
+        """
+        return load(cls, text, "report.json", VERSION)
