@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from dpkit.types import Json
     from dpkit.types.evidence import RoundTrip
 
-WORST_PAIRS: Final = 12
 PAIRS: Final = 24  # originals in the private report, at most
 PICTURES: Final = 12
 _AT_ONCE: Final = 32  # rows in memory
@@ -114,10 +113,9 @@ def _facts(run: Run, manifest: Manifest) -> ReleaseFacts:
 def _pairs(
     rows: ReleasedRows, scores: Mapping[str, NDArray[Any]], drawn: NDArray[np.int64]
 ) -> tuple[PicturePair, ...]:
-    """Return the images most like their originals, worst first, then some drawn at random."""
-    worst = most_alike("ssim", scores["ssim"], WORST_PAIRS)
-    others = drawn[~np.isin(drawn, worst)][: PAIRS - len(worst)]
-    sample = rows.read(np.concatenate([worst, others]))
+    """Return the images most like their originals, the worst first; any where SSIM is undefined."""
+    worst = most_alike("ssim", scores["ssim"], PAIRS)
+    sample = rows.read(worst if len(worst) else drawn[:PAIRS])
     columns = zip(sample.numbers, sample.paths, sample.originals, sample.values, strict=True)
     return tuple(
         PicturePair(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class ShardScores:
             The file is gone or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 columns = {name: file[name] for name in file.files}
             texts = [str(text) for text in columns["bad"]]
             bad = tuple(zip(texts[::2], texts[1::2], strict=True))
@@ -80,7 +81,7 @@ class ShardScores:
                 if name.startswith(_METRIC)
             }
             return cls(columns["good"], metrics, columns["tags"], columns["sums"], bad)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise IntegrityError(
                 f"the scores {path} cannot be read",
                 remedy="delete the journal record of the same number; its shard is written again",

@@ -1,0 +1,55 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dpkit.errors import UsageError
+from dpkit.pipeline import Gates, ReleaseRequest
+from dpkit.plan import Split
+from dpkit.readers.choice import ReadOptions
+from dpkit.readers.labels import LabelTable
+from dpkit.sanitizers import SANITIZERS
+
+REQUEST = ReleaseRequest(Path("images"), Path("release"), SANITIZERS["morph"](kappa=16))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": Path("other")},
+        {"out": Path("other")},
+        {"sanitizer": SANITIZERS["morph"](kappa=4)},
+        {"read": ReadOptions(size="64")},
+        {"split": Split("80/10/10")},
+        {"table": LabelTable(Path("labels.csv"))},
+        {"shard_mb": 8},
+        {"hide_classes": True},
+        {"audit_images": 100},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_whatever_decides_the_bytes_makes_another_command(other):
+    assert replace(REQUEST, **other).digest() != REQUEST.digest()
+
+
+def test_a_limit_makes_no_other_command():
+    assert replace(REQUEST, gates=Gates(0.5, 3)).digest() == REQUEST.digest()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shard_mb": 0},
+        {"audit_images": 19},
+        {"hide_classes": True, "publish_classes": True},
+    ],
+)
+def test_an_impossible_request_cannot_be_built(wrong):
+    with pytest.raises(UsageError):
+        replace(REQUEST, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"max_bad": 1.5}, {"max_bad": -0.1}, {"allow_unchanged": -1}])
+def test_an_impossible_limit_cannot_be_built(wrong):
+    with pytest.raises(UsageError, match="is not within"):
+        Gates(**wrong)
