@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.output import one_line
 from cli.unlocking import KeystoreOptions, keystore_options
 from dpkit.errors import UsageError
 from dpkit.keystore import backup as backups
@@ -28,7 +29,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print one o
 
 @click.group()
 def keys() -> None:
-    """Look after the keystore.
+    """List, back up, unlock and destroy what the keystore holds.
 
     \b
     Example:
@@ -186,6 +187,10 @@ def _show_object(opened: Keystore, object_id: str, as_json: bool) -> None:
         arrays = {n: [str(sealed.dtype(n)), list(sealed.shape(n))] for n in sealed.names()}
         document["arrays"] = arrays
         lines += [f"  {name}: {dtype} {shape}" for name, (dtype, shape) in arrays.items()]
+        classes = sealed.settings.get("classes")
+        if isinstance(classes, list):  # a release may hide their names
+            document["classes"] = classes
+            lines += [one_line(f"  class {json.dumps(entry)}") for entry in classes]
     _print(as_json, document, lines)
 
 

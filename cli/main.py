@@ -22,13 +22,13 @@ INTERRUPTED = 130
 
 # name → (module, line of help); each module holds the command under its own name
 COMMANDS: dict[str, tuple[str, str]] = {
-    "morph": ("cli.sanitize", "Morph a folder of images and publish the release (MoLe)."),
+    "morph": ("cli.sanitize", "Multiply every image by a secret matrix (MoLe data morphing)."),
     "prepare": ("cli.parts", "Seal key and plan of a release that is written in parts."),
     "publish": ("cli.parts", "Close a release whose parts are all written."),
     "verify": ("cli.release", "Check a release, without any key."),
     "inspect": ("cli.release", "Show what a developer sees of a release."),
     "restore": ("cli.provider", "Give the originals of a release back."),
-    "lookup": ("cli.provider", "Find the way between names and published ids."),
+    "lookup": ("cli.provider", "Find the way between original names and published ids."),
     "keys": ("cli.keystore", "List, back up, unlock and destroy what the keystore holds."),
 }
 

@@ -15,7 +15,7 @@ from cli.options import (
 )
 from cli.output import show
 from cli.progress import voice
-from cli.sanitize import QUARANTINED, report
+from cli.sanitize import QUARANTINED, example, report
 from cli.unlocking import KeystoreOptions, backup_line, keystore_options
 from dpkit.pipeline import prepare as prepare_release
 from dpkit.pipeline import publish as publish_release
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def prepare() -> None:
-    r"""Seal key and plan of a release; its parts are then written by `--part I/N`.
+    """Seal key and plan of a release that is written in parts.
+
+    Its parts are then written by `dpkit morph` with the same options and `--part I/N`,
+    in any order.
 
     \b
     Example:
@@ -38,7 +41,7 @@ def prepare() -> None:
       dpkit morph images --kappa 16 --part 0/2
       dpkit morph images --kappa 16 --part 1/2
       dpkit publish release
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
 
 
 def _prepare_command(sanitizer: type[Sanitizer]) -> click.Command:
@@ -52,7 +55,10 @@ def _prepare_command(sanitizer: type[Sanitizer]) -> click.Command:
         lines = [f"prepared {request.out}: {shards} shards to write, with --part I/N"]
         show(facts, lines, as_json=ctx.params["as_json"])
 
-    run.__doc__ = f"Seal key and plan; then give the same options to `dpkit {sanitizer.name}`."
+    run.__doc__ = (
+        f"Seal key and plan; then give the same options to `dpkit {sanitizer.name}`.\n\n"
+        f"\b\nExample:\n  dpkit prepare {example(sanitizer).removeprefix('dpkit ')}"
+    )
     command = json_option(workers_option(keystore_options(run)))
     return click.command(sanitizer.name)(request_options(sanitizer)(command))
 
@@ -75,12 +81,14 @@ def publish(
     *,
     as_json: bool,
 ) -> int:
-    r"""Close a release whose parts are all written: report, self-check, signature, rename.
+    """Close a release whose parts are all written.
+
+    It is measured, checked, signed and renamed.
 
     \b
     Example:
       dpkit publish release
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
     store = keystore.open()
     with voice() as speaking:
         published = publish_release(

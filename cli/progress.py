@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.output import one_line
 from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Line:
     def notice(self, text: str) -> None:
         """Print a line of its own."""
         self.close()
-        click.echo(text, err=True)
+        click.echo(one_line(text), err=True)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is, unless it was shown a moment ago."""

@@ -41,12 +41,14 @@ if TYPE_CHECKING:
 def restore(
     keystore: KeystoreOptions, release: Path, out: Path, ids: Path | None, *, as_json: bool
 ) -> None:
-    r"""Give the originals of a release back, as PNG under their own names.
+    """Give the originals of a release back.
+
+    They are written as PNG, under their own names.
 
     \b
     Example:
       dpkit restore release --out restored
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
     wanted = frozenset(ids.read_text(encoding="utf-8").split()) if ids else None
     store = keystore.open()
     with voice() as speaking:
@@ -71,12 +73,12 @@ def lookup(
     *,
     as_json: bool,
 ) -> None:
-    r"""Find the way between original names and published ids.
+    """Find the way between original names and published ids.
 
     \b
     Example:
       dpkit lookup release --file cat/IMG_0001.jpg
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
     if sum(map(bool, (published_id, file, group))) != 1:
         raise UsageError("give exactly one of --id, --file and --group")
     matches = look_up(release, keystore.open(), id=published_id, file=file, group=group)

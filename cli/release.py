@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="Signature, manifest and sizes only.")
 @json_option
 def verify(release: Path, fingerprint: str | None, *, quick: bool, as_json: bool) -> None:
-    r"""Check a release: signature, manifests, every byte, shapes, values, no unexpected file.
+    """Check a release, without any key.
+
+    Signature, manifests, every byte, shapes and values; no unexpected file.
 
     \b
     Example:
       dpkit verify release --fingerprint 0123456789ABCDEF
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
     with voice() as speaking:
         verdict = verify_release(
             release,
@@ -60,12 +62,14 @@ def verify(release: Path, fingerprint: str | None, *, quick: bool, as_json: bool
 )
 @json_option
 def inspect(release: Path, picture: Path | None, *, as_json: bool) -> None:
-    r"""Show what a developer sees of a release: facts, and a picture grid.
+    """Show what a developer sees of a release.
+
+    Facts, and a picture grid.
 
     \b
     Example:
       dpkit inspect release --grid grid.png
-    """
+    """  # noqa: D301 (click's mark against rewrapping)
     opened = Release.open(release, verify="quick")
     if picture is not None and picture.exists():
         raise UsageError(f"{picture} exists", remedy="name another file with --grid")

@@ -41,7 +41,7 @@ def make_command(sanitizer: type[Sanitizer]) -> click.Command:
         report(published, backup_line(store), as_json=ctx.params["as_json"])
         return QUARANTINED if published.quarantined else 0
 
-    run.__doc__ = f"{sanitizer.summary}\n\n\b\nExample:\n  {_example(sanitizer)}"
+    run.__doc__ = f"{sanitizer.summary}\n\n\b\nExample:\n  {example(sanitizer)}"
     part_option = click.option(
         "--part",
         metavar="I/N",
@@ -71,7 +71,8 @@ def _part(text: str) -> tuple[int, int]:
     return index, of
 
 
-def _example(sanitizer: type[Sanitizer]) -> str:
+def example(sanitizer: type[Sanitizer]) -> str:
+    """Return a command line that shows the sanitizer at work."""
     return {"morph": "dpkit morph samples/images --kappa 16 --out release"}[sanitizer.name]
 
 
