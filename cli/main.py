@@ -98,7 +98,7 @@ def _fail(message: str, code: int) -> NoReturn:
 def _one_line(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f"; `{context.command_path} --help` shows the options" if context else ""
-    return " ".join(error.format_message().split()) + hint
+    return " ".join(error.format_message().split()).rstrip(".") + hint
 
 
 def _place(error: Exception) -> str:

@@ -83,16 +83,7 @@ def restore(
         _refuse_unknown(ids, matches)
     wanted = [match for match in matches if ids is None or match.id in ids]
     job = _Job(release, plan, keystore, wanted, restored_names([m.file for m in matches]))
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        job.write(partial, progress or unseen)
-        partial.rename(out)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise DpkitError(
-            f"cannot write to {out}: {error.strerror}", remedy="name another with --out"
-        ) from error
+    _write_aside(job, out, progress or unseen)
     return len(wanted)
 
 
@@ -143,13 +134,16 @@ def plan_of(release: Release, keystore: Keystore) -> SealedPlan:
 
 
 def restored_names(files: list[str]) -> dict[str, str]:
-    """Return the PNG name of each original: its own stem, or its whole name where stems meet."""
-    stems = Counter(str(PurePosixPath(file).with_suffix("")) for file in files)
-    names = {}
-    for file in files:
-        stem = str(PurePosixPath(file).with_suffix(""))
-        names[file] = f"{stem}.png" if stems[stem] == 1 else f"{file}.png"
-    return names
+    """Return the PNG name of each original: its own stem, or its whole name where these meet.
+
+    `a.jpg`, `a.png` and `a.jpg.png` are all called by their whole names.
+    """
+    names = {file: f"{PurePosixPath(file).with_suffix('')}.png" for file in files}
+    taken = Counter(names.values()) + Counter(f"{file}.png" for file in files)
+    return {
+        file: name if taken[name] == (2 if name == f"{file}.png" else 1) else f"{file}.png"
+        for file, name in names.items()
+    }
 
 
 def _matches(release: Release, plan: SealedPlan) -> Iterator[Match]:
@@ -185,7 +179,6 @@ class _Job:
         entry = self.release.manifest.sanitizer
         sanitizer = SANITIZERS[entry.name](**entry.parameters)
         key = open_key(self.keystore.get(self.plan.key_id, "key"))
-        folder.mkdir(parents=True, mode=0o700)
         done = 0
         for some, values in self._batches():
             pixels = sanitizer.restore(values, key, self.release.manifest.geometry)
@@ -203,6 +196,31 @@ class _Job:
             for start in range(0, len(here), _ROWS_AT_ONCE):
                 some = here[start : start + _ROWS_AT_ONCE]
                 yield some, np.ascontiguousarray(values[[match.row for match in some]])
+
+
+def _write_aside(job: _Job, out: Path, progress: Progress) -> None:
+    """Write into a new folder beside `out`, and rename it; what failed leaves nothing behind."""
+    partial = out.with_name(f"{out.name}.partial")
+    try:
+        partial.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        raise UsageError(
+            f"{partial} exists",
+            remedy="delete it if an interrupted restoration left it, or name another with --out",
+        ) from None
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        job.write(partial, progress)
+        partial.rename(out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unwritable(out: Path, error: OSError) -> DpkitError:
+    return DpkitError(f"cannot write to {out}: {error.strerror}", remedy="name another with --out")
 
 
 def _values(release: Release, shard: Shard) -> NDArray[np.generic]:

@@ -66,6 +66,8 @@ class Metric:
         Which end is the worst for privacy.
     bin_width
         Of its histogram, as a function of the peak.
+    digits
+        After the point, where people read it.
     function
         A comparison to float64 [n]; NaN where the metric is not defined.
     """
@@ -75,6 +77,7 @@ class Metric:
     unit: str
     higher_is_more_alike: bool
     bin_width: Callable[[int], float]
+    digits: int
     function: Callable[[Comparison], Scores]
 
 
@@ -98,9 +101,9 @@ def psnr(comparison: Comparison) -> Scores:
 METRICS: Final[Mapping[str, Metric]] = {
     m.name: m
     for m in (
-        Metric("ssim", "SSIM", "", True, lambda _: 0.02, ssim),
-        Metric("psnr", "PSNR", "dB", True, lambda _: 0.5, psnr),
-        Metric("mse", "MSE", "grey levels²", False, lambda peak: (peak / 32) ** 2, mse),
+        Metric("ssim", "SSIM", "", True, lambda _: 0.02, 3, ssim),
+        Metric("psnr", "PSNR", "dB", True, lambda _: 0.5, 1, psnr),
+        Metric("mse", "MSE", "grey levels²", False, lambda peak: (peak / 16) ** 2, 0, mse),
     )
 }
 

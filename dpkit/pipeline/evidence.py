@@ -17,6 +17,7 @@ from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
 from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.rows import ReleasedRows
+from dpkit.release.index import guarded
 from dpkit.sanitizers.base import parameters
 from dpkit.types.evidence import LEAST_IMAGES
 
@@ -132,7 +133,8 @@ def _scores_csv(rows: ReleasedRows, scores: Mapping[str, NDArray[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", *scores])
-    writer.writerows(zip(rows.paths(), *(c.tolist() for c in scores.values()), strict=True))
+    files = map(guarded, rows.paths())
+    writer.writerows(zip(files, *(c.tolist() for c in scores.values()), strict=True))
     return text.getvalue()
 
 

@@ -150,7 +150,8 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     for notice in scanned.notices:
         voice.notice(notice)
     total = len(scanned.bad) + len(scanned.paths)
-    check_share(len(scanned.bad), total, request.gates.max_bad)
+    bad = [(file.path, file.reason) for file in scanned.bad]
+    check_share(bad, total, request.gates.max_bad)
     return scanned
 
 

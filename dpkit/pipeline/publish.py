@@ -103,11 +103,12 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     finished = finished_shards(run)
     bad = _bad(run, finished)
     images = sum(f.shard.rows for f in finished)
-    check_share(len(bad), images + len(bad), run.gates.max_bad)
-    if not images:
-        raise DpkitError("no image is left to publish", remedy="see the reasons in the quarantine")
     private = private_folder(run.state.folder)
-    write_private(private / "quarantine.csv", quarantine_csv(bad))
+    quarantine = private / "quarantine.csv"
+    write_private(quarantine, quarantine_csv(bad))
+    check_share(bad, images + len(bad), run.gates.max_bad)
+    if not images:
+        raise DpkitError("no image is left to publish", remedy=f"see the reasons in {quarantine}")
     voice.notice("measuring and checking the release")
     signer = signing_key(run.keystore)
     manifest = manifest_of(run, finished, signer)
@@ -122,7 +123,7 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     return Published(
         run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad),
         len(_list(run.plan.settings["duplicates"])), manifest.parts, signer.public.fingerprint,
-        evidence.top_line, private / "report.html", private / "quarantine.csv",
+        evidence.top_line, private / "report.html", quarantine,
     )  # fmt: skip
 
 

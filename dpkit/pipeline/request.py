@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
+from dpkit.release.index import check_kept
 from dpkit.sanitizers.base import parameters
 
 if TYPE_CHECKING:
@@ -81,6 +82,13 @@ class ReleaseRequest:
         _within("--audit-images", self.audit_images, 20, 65536)
         if self.hide_classes and self.publish_classes:
             raise UsageError("--hide-classes and --publish-classes contradict each other")
+        if self.out.resolve().is_relative_to(self.source.resolve()):
+            raise UsageError(
+                f"the output {self.out} lies inside the source {self.source}",
+                remedy="name a folder elsewhere with --out",
+            )
+        if self.table:
+            check_kept(self.table.keep_columns)
 
     def digest(self) -> str:
         """Return a digest of everything that decides the release's bytes; the gates do not.

@@ -83,7 +83,8 @@ def row_tags(run: Run, pixels: NDArray[Any], secret: Secret) -> NDArray[np.uint8
 
 def channel_sums(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return the sums of values [n,c,h,w] and of their squares by channel, float64 [2,c]."""
-    planes = values.reshape(len(values), values.shape[1], -1).astype(np.float32, copy=False)
+    n, channels, height, width = values.shape
+    planes = values.reshape(n, channels, height * width).astype(np.float32, copy=False)
     by_image = np.stack([planes.sum(axis=2), np.einsum("ncx,ncx->nc", planes, planes)])
     sums: NDArray[np.float64] = by_image.sum(axis=1, dtype=np.float64)
     return sums

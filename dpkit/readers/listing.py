@@ -122,7 +122,7 @@ def _walk(root: str, excluded: set[str]) -> Iterator[tuple[str, str]]:
 def _kind(entry: os.DirEntry[str], root: str, excluded: set[str]) -> str:
     if entry.is_symlink():
         resolved = os.path.realpath(entry.path)
-        if not inside(root, resolved) or not entry.is_file():
+        if not inside(root, resolved) or not os.path.isfile(resolved):  # noqa: PTH113 (false for links in a circle, where the entry raises)
             return "outside"
         return "skipped" if resolved in excluded else "image"
     if not entry.is_file(follow_symlinks=False):

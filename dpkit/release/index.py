@@ -64,17 +64,28 @@ def write_index(
     UsageError
         A kept column bears the name of one of the six.
     """
+    check_kept(kept_columns)
+    with written_aside(path, size) as sink:
+        sink.write(_lines([[*HEADER, *map(guarded, kept_columns)]]))
+        for rows in shards:
+            sink.write(_lines(_cells(rows, len(kept_columns))))
+    return Written(sink.position, sink.sha256())
+
+
+def check_kept(kept_columns: Sequence[str]) -> None:
+    """Refuse kept columns that cannot stand in the index.
+
+    Raises
+    ------
+    UsageError
+        One bears the name of one of the six.
+    """
     taken = sorted(set(kept_columns) & set(HEADER))
     if taken:
         raise UsageError(
             f"kept column {taken[0]!r} is a column of the index already",
             remedy="rename the column in your table",
         )
-    with written_aside(path, size) as sink:
-        sink.write(_lines([[*HEADER, *map(guarded, kept_columns)]]))
-        for rows in shards:
-            sink.write(_lines(_cells(rows, len(kept_columns))))
-    return Written(sink.position, sink.sha256())
 
 
 def check_index(path: Path, kept_columns: Sequence[str], shards: Iterable[IndexRows]) -> None:

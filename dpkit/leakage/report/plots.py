@@ -12,6 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from dpkit.leakage.metrics import METRICS
+from dpkit.leakage.report.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +48,8 @@ def histogram_uri(measured: Distribution, guesses: Mapping[str, Distribution]) -
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         _draw_bars(axes, measured)
-        _draw_guesses(axes, measured.metric, guesses)
         _label(axes, measured.metric)
+        _draw_guesses(axes, measured.metric, guesses)
         file = BytesIO()
         metadata = {"Date": None, "Creator": None}
         figure.savefig(file, format="svg", metadata=metadata, transparent=True)
@@ -69,13 +70,18 @@ def _draw_guesses(axes: Axes, metric: str, guesses: Mapping[str, Distribution]) 
     ):
         if guess.mean is None:
             continue
+        to_the_left = guess.mean > sum(axes.get_xlim()) / 2
         axes.axvline(guess.mean, color=colour, linestyle=dash, linewidth=1.6)
         axes.annotate(
-            f" {name} {guess.mean:.2f}" if metric == "ssim" else f" {name} {guess.mean:.1f}",
+            f"{name} {number(guess.mean, metric)}",
             (guess.mean, 0.97 - 0.11 * place),
             xycoords=("data", "axes fraction"),
+            xytext=(-4 if to_the_left else 4, 0),
+            textcoords="offset points",
             color=colour,
             va="top",
+            ha="right" if to_the_left else "left",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )
 
 
@@ -91,7 +97,7 @@ def _label(axes: Axes, metric: str) -> None:
         left, right = min(left, -0.05), 1.05
         axes.axvline(1.0, color=INK, linewidth=1.0)
         axes.annotate(
-            "identical ", (1.0, 0.97), xycoords=("data", "axes fraction"), va="top", ha="right"
+            "identical ", (1.0, 0.75), xycoords=("data", "axes fraction"), va="top", ha="right"
         )
     elif metric == "psnr":
         left, right = min(left, 0.0), max(right, 40.0)

@@ -19,36 +19,38 @@ def plain(text: object) -> str:
     return "".join(c if c.isprintable() else "�" for c in str(text))[:400]
 
 
-def number(value: float | None) -> str:
-    """Return a figure with as many digits as it is worth."""
+def number(value: float | None, metric: str | None = None) -> str:
+    """Return a figure with the digits of its metric, or with three that count."""
     if value is None or math.isnan(value):
         return NOT_DEFINED
     if math.isinf(value):
         return "∞"
-    digits = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0  # noqa: PLR2004 (three or four digits)
-    return f"{value:,.{digits}f}".replace("-", "−")
+    text = f"{value:.3g}" if metric is None else f"{value:,.{METRICS[metric].digits}f}"
+    return text.replace("-", "−")
 
 
 def figure_rows(report: LeakageReport) -> list[dict[str, Any]]:
     """Return one table row a metric, the guesses' means beside the release's figures."""
     return [
         {
-            "title": METRICS[name].title,
-            "unit": METRICS[name].unit,
-            "mean": number(found.mean),
+            "title": metric.title,
+            "unit": metric.unit,
+            "mean": number(found.mean, name),
             "middle": _middle(found),
-            "worst": number(found.worst),
+            "worst": number(found.worst, name),
             "infinite": found.infinite,
-            "guesses": [number(b.measured[name].mean) for b in report.baselines],
+            "guesses": [number(b.measured[name].mean, name) for b in report.baselines],
         }
-        for name, found in report.measured.items()
+        for name, metric in METRICS.items()
+        if (found := report.measured.get(name))
     ]
 
 
 def _middle(found: Distribution) -> str:
     if not found.percentiles:
         return NOT_DEFINED
-    return f"{number(found.percentiles['5'])} to {number(found.percentiles['95'])}"
+    low, high = (number(found.percentiles[p], found.metric) for p in ("5", "95"))
+    return f"{low} to {high}"
 
 
 def label_rows(report: LeakageReport) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def likeness(report: LeakageReport) -> str:
     )
     if found is None or found.mean is None or guess is None or guess.mean is None:
         return ""
-    mean, other = number(found.mean), number(guess.mean)
+    mean, other = number(found.mean, "ssim"), number(guess.mean, "ssim")
     if found.mean > guess.mean:
         return (
             f"On average a released image looks more like its original (SSIM {mean}) than another "
@@ -84,9 +86,9 @@ def likeness(report: LeakageReport) -> str:
 def alt_text(report: LeakageReport, metric: str) -> str:
     """Say in words what the histogram of one metric shows."""
     found, entry = report.measured[metric], METRICS[metric]
-    guesses = [f"{b.name} {number(b.measured[metric].mean)}" for b in report.baselines]
+    guesses = [f"{b.name} {number(b.measured[metric].mean, metric)}" for b in report.baselines]
     return (
-        f"Histogram of {entry.title} over {found.n:,} images: mean {number(found.mean)}, "
-        f"nine in ten from {_middle(found)}, worst {number(found.worst)}. "
+        f"Histogram of {entry.title} over {found.n:,} images: mean {number(found.mean, metric)}, "
+        f"nine in ten from {_middle(found)}, worst {number(found.worst, metric)}. "
         f"Means of the guesses: {', '.join(guesses)}."
     )

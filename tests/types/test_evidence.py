@@ -1,0 +1,156 @@
+"""`report.json`: the canonical text, and what a stranger's text may not do."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dpkit.errors import IntegrityError, UsageError
+from dpkit.types import Geometry
+from dpkit.types.evidence import (
+    STATEMENT,
+    Baseline,
+    Bound,
+    Count,
+    Distribution,
+    LeakageReport,
+    RoundTrip,
+    Settings,
+)
+
+PSNR = Distribution(
+    "psnr", 30, 0, 9, 21.5, 1.25, {"1": 20.0, "99": math.inf}, math.inf, (20, 1), (20.0, 20.5, 21.0)
+)
+REPORT = LeakageReport(
+    version=1,
+    release_id="r-1",
+    created="2026-01-02",
+    tool="dpkit 0.1.0",
+    sanitizer="morph",
+    parameters={"kappa": 16, "core": "gaussian", "scale": 0.5, "dither": False, "seed": None},
+    geometry=Geometry(3, 32, 32, 8),
+    treatment=("One sentence.",),
+    statement=STATEMENT,
+    known_images_sentence="12 known images of 30 open all of them",
+    images=30,
+    withheld="",
+    measured={"psnr": PSNR},
+    baselines=(Baseline("mean image", {"psnr": PSNR}),),
+    bounds=(Bound("a", "Eq. 10", "c", "2^-4", -4.0, -1.2, "probability", False, "why"),),
+    attacks=(),
+    round_trip=RoundTrip(0.5, 0.01, 0.9),
+    counts=(Count("train", "", 30, 12),),
+    notices=("note",),
+    settings=Settings("Wang", "view", 255, 11, "guesses"),
+)
+
+
+def changed(**fields):
+    return json.dumps({**json.loads(REPORT.to_json()), **fields})
+
+
+def test_a_report_comes_back_as_it_was_written():
+    assert LeakageReport.from_json(REPORT.to_json()) == REPORT
+    assert LeakageReport.from_json(REPORT.to_json().encode()) == REPORT
+
+
+def test_the_text_is_canonical():
+    text = REPORT.to_json()
+    assert text == LeakageReport.from_json(text).to_json()
+    assert text.endswith("}\n")
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_infinity_is_a_word_so_that_any_json_reader_can_read_it():
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    content = json.loads(REPORT.to_json(), parse_constant=refuse)
+    assert content["measured"]["psnr"]["worst"] == "infinite"
+
+
+def test_not_a_number_cannot_be_written():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(REPORT, measured={"psnr": replace(PSNR, mean=math.nan)}).to_json()
+
+
+def test_no_attack_was_run_until_one_is_named():
+    assert not REPORT.attacks_run
+    assert replace(REPORT, attacks=("pairs",)).attacks_run
+
+
+def test_the_top_line_is_the_statement_and_then_the_known_images():
+    assert REPORT.top_line == (
+        "No attack was run on this release: the figures below say how it looks, not how safe it "
+        "is. 12 known images of 30 open all of them"
+    )
+    assert replace(REPORT, known_images_sentence="").top_line == STATEMENT
+
+
+def test_a_newer_version_asks_for_a_newer_dpkit():
+    with pytest.raises(UsageError, match="version 2 is newer than 1"):
+        LeakageReport.from_json(changed(version=2, unheard_of=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not valid JSON"),
+        ("[]", "is not an object"),
+        ("{}", "version is not a whole number"),
+        (changed(version=0), "not of version 1"),
+        (changed(version=True), "version is not a whole number"),
+        (changed(extra=1), "the field extra"),
+        (changed(images="30"), "images is not a whole number"),
+        (changed(images=2**63), "images is not a whole number"),
+        (changed(images=1.5), "images is not a whole number"),
+        (changed(statement="x" * 4001), "statement is not a text"),
+        (changed(treatment="one"), "treatment is not a list"),
+        (changed(treatment=["a"] * 100_001), "treatment is not a list"),
+        (changed(parameters={"kappa": [16]}), "parameters.kappa is not one of"),
+        (changed(measured=[]), "measured is not an object"),
+        (changed(geometry={"channels": 2, "height": 1, "width": 1, "depth": 8}), "channels 2"),
+        (changed(geometry={"channels": 3}), "the field depth"),
+        (changed(round_trip={"max_error": 1e301, "mean_error": 0, "share_exact": 0}), "finite"),
+        (REPORT.to_json().replace("21.5", "NaN"), "NaN is no JSON number"),
+        (REPORT.to_json().replace("21.5", "-Infinity"), "-Infinity is no JSON number"),
+        (REPORT.to_json().replace("21.5", "1e999"), "finite number"),
+        (REPORT.to_json().replace('"n": 30', '"n": -1', 1), "below 0"),
+        (REPORT.to_json().replace('"images": 30', '"images": 1, "images": 30', 1), "twice"),
+        ("[" * 100_000, "not valid JSON"),
+        ("9" * 10_000, "not valid JSON"),
+        (" " * (4 * 2**20 + 1), "more than 4194304"),
+        (b"\xff\xfe\xfd", "not valid JSON"),
+    ],
+    ids=lambda value: str(value)[:24] if isinstance(value, str) else "bytes",
+)
+def test_a_text_that_is_no_report_is_refused(text, reason):
+    with pytest.raises(IntegrityError, match=reason):
+        LeakageReport.from_json(text)
+
+
+def test_every_missing_field_is_named():
+    for name in json.loads(REPORT.to_json()):
+        content = json.loads(REPORT.to_json())
+        del content[name]
+        with pytest.raises(IntegrityError, match=name):
+            LeakageReport.from_json(json.dumps(content))
+
+
+def test_a_histogram_with_a_missing_edge_is_refused():
+    with pytest.raises(IntegrityError, match="one edge more"):
+        replace(PSNR, edges=(20.0, 20.5))
+
+
+@given(position=st.integers(0, len(REPORT.to_json()) - 1), byte=st.integers(0, 255))
+@settings(max_examples=200, deadline=None)
+def test_a_changed_byte_gives_a_report_or_an_error_of_ours(position, byte):
+    text = bytearray(REPORT.to_json().encode())
+    text[position % len(text)] = byte
+    try:
+        assert isinstance(LeakageReport.from_json(bytes(text)), LeakageReport)
+    except (IntegrityError, UsageError) as error:
+        assert str(error)  # noqa: PT017 (either outcome is right)
