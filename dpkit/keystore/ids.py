@@ -1,10 +1,10 @@
 """Object ids: 128 random bits in Crockford's base32, and one check character.
 
     id      26 characters of the value (most significant first), then 1 check character
-    check   the remainder of the 26 symbols, as a polynomial over GF(2), by x⁵ + x² + 1
+    check   the remainder of the 26 symbols and a 0, as a polynomial over GF(2), by x⁵ + x² + 1
 
-The polynomial is primitive, so the weights of the first 31 positions differ: every single
-wrong character and every exchange of two characters is caught. An id is derived from nothing.
+The polynomial is primitive, so the weights of 31 positions, the check character's among them,
+differ: every single wrong character and every exchange of two characters is caught. An id is derived from nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def parse_object_id(text: str) -> str:
 
 def _check_character(text: str) -> str:
     remainder = 0
-    for character in text:
+    for character in f"{text}0":  # the check character stands where this 0 does
         remainder = remainder << 1 ^ ALPHABET.index(character)
         if remainder > 31:  # noqa: PLR2004 (five bits)
             remainder ^= 0b100101  # x⁵ + x² + 1

@@ -16,9 +16,9 @@ def test_new_ids_differ_and_check():
 
 
 def test_the_check_character_is_the_remainder_of_the_polynomial():
-    """By hand: the value 1 leaves r = 1; the value 32 is one doubling five bits up: 2."""
-    assert parse_object_id("0" * 25 + "1" + "1")
-    assert parse_object_id("0" * 24 + "10" + "2")
+    """By hand: a 1 in the last place is doubled once, in the place before it twice."""
+    assert parse_object_id("0" * 25 + "1" + "2")
+    assert parse_object_id("0" * 24 + "10" + "4")
 
 
 @given(ids, places, st.sampled_from(ALPHABET))
@@ -27,6 +27,11 @@ def test_one_wrong_character_is_caught(text, place, character):
         return
     with pytest.raises(UsageError):
         parse_object_id(text[:place] + character + text[place + 1 :])
+
+
+@given(ids, st.just(25), st.just(26))
+def test_an_exchange_with_the_check_character_is_caught(text, a, b):
+    test_two_exchanged_characters_are_caught.hypothesis.inner_test(text, a, b)
 
 
 @given(ids, places, places)
@@ -40,7 +45,7 @@ def test_two_exchanged_characters_are_caught(text, a, b):
 
 
 def test_capitals_hyphens_and_lookalikes_are_read_as_meant():
-    text = "0" * 24 + "10" + "2"
+    text = "0" * 24 + "10" + "4"
     spoken = text.upper().replace("1", "I").replace("0", "O", 3)
     assert parse_object_id(f" {spoken[:9]}-{spoken[9:]}\n") == text
     assert parse_object_id(text.replace("1", "l")) == text
