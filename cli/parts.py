@@ -19,6 +19,7 @@ from cli.sanitize import QUARANTINED, example, report
 from cli.unlocking import KeystoreOptions, backup_line, keystore_options
 from dpkit.pipeline import prepare as prepare_release
 from dpkit.pipeline import publish as publish_release
+from dpkit.pipeline import refuse_places
 from dpkit.sanitizers import SANITIZERS
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _prepare_command(sanitizer: type[Sanitizer]) -> click.Command:
     @click.pass_context
     def run(ctx: click.Context, /, keystore: KeystoreOptions, **_values: Any) -> None:
         request = build_request(sanitizer, ctx)
+        refuse_places(request)
         with voice() as speaking:
             store = keystore.open(create=request.key_id is None)
             shards = prepare_release(request, store, speaking, ctx.params["workers"])

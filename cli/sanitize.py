@@ -12,7 +12,7 @@ from cli.output import show
 from cli.progress import voice
 from cli.unlocking import KeystoreOptions, backup_line, keystore_options
 from dpkit.errors import UsageError
-from dpkit.pipeline import make_release, write_part
+from dpkit.pipeline import make_release, refuse_places, write_part
 from dpkit.sanitizers import SANITIZERS
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def make_command(sanitizer: type[Sanitizer]) -> click.Command:
                 store = keystore.open()
                 write_part(request, store, _part(part), speaking, workers, any_blas=any_blas)
             return 0
+        refuse_places(request)
         with voice() as speaking:
             store = keystore.open(create=request.key_id is None)
             published = make_release(request, store, speaking, workers, any_blas=any_blas)

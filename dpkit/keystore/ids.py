@@ -4,7 +4,8 @@
     check   the remainder of the 26 symbols and a 0, as a polynomial over GF(2), by x⁵ + x² + 1
 
 The polynomial is primitive, so the weights of 31 positions, the check character's among them,
-differ: every single wrong character and every exchange of two characters is caught. An id is derived from nothing.
+differ: every single wrong character and every exchange of two characters is caught. An id is
+derived from nothing.
 """
 
 from __future__ import annotations

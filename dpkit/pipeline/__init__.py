@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dpkit.engines import LocalEngine
 from dpkit.errors import UsageError
-from dpkit.pipeline.prepare import begin, resume
+from dpkit.pipeline.prepare import begin, refuse_places, resume
 from dpkit.pipeline.publish import Published, close
 from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.pipeline.shard import check_blas, finish_shard
@@ -38,6 +38,7 @@ __all__ = [
     "make_release",
     "prepare",
     "publish",
+    "refuse_places",
     "write_part",
 ]
 

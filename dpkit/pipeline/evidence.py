@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,13 +14,13 @@ from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
 from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
 from dpkit.pipeline.counts import count_lines
+from dpkit.pipeline.private_csv import csv_pieces
 from dpkit.pipeline.rows import ReleasedRows
-from dpkit.release.index import guarded
 from dpkit.sanitizers.base import parameters
 from dpkit.types.evidence import LEAST_IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,12 +37,12 @@ _AT_ONCE: Final = 32  # rows in memory
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The released report as JSON and page, and the private files by name."""
+    """The released report as JSON and page, and the private files by name, in pieces."""
 
     top_line: str
     report_json: str
     report_html: str
-    private: Mapping[str, str]
+    private: Mapping[str, Iterable[bytes]]
 
 
 def gather_evidence(
@@ -71,16 +69,16 @@ def gather_evidence(
     )
     shown = rows.read(drawn[:PICTURES]).values
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
+    notes = PrivateNotes(tuple(bad), duplicates)
+    page = render_private(private, _pairs(rows, scores, drawn), notes)
     return Evidence(
         released.top_line,
         released.to_json(),
         render_released(released, tuple(ReleasePicture(picture(v)) for v in shown)),
         {
-            "report.html": render_private(
-                private, _pairs(rows, scores, drawn), PrivateNotes(tuple(bad), duplicates)
-            ),
-            "report.json": private.to_json(),
-            "scores.csv": _scores_csv(rows, scores),
+            "report.html": [_bytes(page)],
+            "report.json": [_bytes(private.to_json())],
+            "scores.csv": csv_pieces(["file", *scores], _score_rows(rows, scores)),
         },
     )
 
@@ -129,13 +127,15 @@ def _pairs(
     )
 
 
-def _scores_csv(rows: ReleasedRows, scores: Mapping[str, NDArray[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", *scores])
-    files = map(guarded, rows.paths())
-    writer.writerows(zip(files, *(c.tolist() for c in scores.values()), strict=True))
-    return text.getvalue()
+def _score_rows(
+    rows: ReleasedRows, scores: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[str | float, ...]]:
+    for number, path in enumerate(rows.paths()):
+        yield path, *(float(column[number]) for column in scores.values())
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _list(value: Json) -> list[Json]:

@@ -16,11 +16,13 @@ from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.request import Gates
+from dpkit.pipeline.selfcheck import refuse_names_in_kept
 from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import Output, ReleaseState, RunRecord
 from dpkit.pipeline.terms import Terms, known_terms, new_terms, scan_options
 from dpkit.plan import ReleaseName, duplicates, make_plan
 from dpkit.readers.folder import FolderSource
+from dpkit.readers.listing import source_folder
 from dpkit.readers.scan import scan
 from dpkit.rng import fresh_secret
 from dpkit.types import Rows
@@ -32,9 +34,8 @@ if TYPE_CHECKING:
     from dpkit.pipeline.request import ReleaseRequest
     from dpkit.plan import Split
     from dpkit.readers.scan import Scan
-    from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Geometry, Json, Key
+    from dpkit.types import Geometry, Json, Key, Secret
     from dpkit.types.voice import Voice
 
 
@@ -71,10 +72,9 @@ def begin(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: in
         The output exists, another command's unfinished release lies there, or the request
         cannot be carried out.
     """
+    refuse_places(request)
     output = Output(request.out)
     record = output.record()
-    if request.out.exists():
-        raise UsageError(f"the output {request.out} exists", remedy="name another with --out")
     if record is None or not output.partial.exists():
         with _partial_folder(output):
             return _begin_anew(request, keystore, voice, workers)
@@ -85,6 +85,19 @@ def begin(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: in
         )
     voice.notice(f"going on with the unfinished release in {output.partial}")
     return resume(request.out, keystore, request.gates)
+
+
+def refuse_places(request: ReleaseRequest) -> None:
+    """Refuse a request at once, before a keystore is made for it.
+
+    Raises
+    ------
+    UsageError
+        The output exists, or the source does not.
+    """
+    if request.out.exists():
+        raise UsageError(f"the output {request.out} exists", remedy="name another with --out")
+    source_folder(request.source)
 
 
 def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
@@ -124,21 +137,29 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
-    held = _held_terms(keystore, request.key_id) if request.key_id else None
-    scanned = _scan(request, held.split if held else request.split, voice, workers)
-    terms, targets, key, key_id = _key(request, keystore, held, scanned, voice)
+    """Refuse first; draw and seal the key only for a release that can be planned."""
+    held = _held_key(keystore, request.key_id) if request.key_id else None
+    scanned = _scan(request, held.terms.split if held else request.split, voice, workers)
+    if held:
+        terms, targets = known_terms(request, held.terms, scanned, voice)
+    else:
+        terms, targets = new_terms(request, scanned, voice)
     rows = Rows(
         scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
     )
-    plan = make_plan(rows, terms.split, key.seed, _name_release(), _rows_per_shard(request, terms))
+    refuse_names_in_kept(rows)
+    seed = held.key.seed if held else fresh_secret()
+    plan = make_plan(rows, terms.split, seed, _name_release(), _rows_per_shard(request, terms))
+    settings = _settings(request, terms, scanned, rows)
+    held = held or _new_key(keystore, terms, seed, voice)
     signing_key(keystore)  # made now, so that whoever publishes finds it
-    sealed = seal_plan(keystore, plan, key_id, _settings(request, terms, scanned, rows))
-    output = Output(request.out)
+    sealed = seal_plan(keystore, plan, held.key_id, settings)
+    output, state = Output(request.out), ReleaseState(plan.release_id)
     output.begin(
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
     )
-    source, state = FolderSource(request.source, terms.rule), ReleaseState(plan.release_id)
-    return Run(output, state, keystore, sealed, terms, key, source, request.gates)
+    source = FolderSource(request.source, terms.rule)
+    return Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
 
 
 def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> Scan:
@@ -155,31 +176,35 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     return scanned
 
 
-def _key(
-    request: ReleaseRequest, keystore: Keystore, held: Terms | None, scanned: Scan, voice: Voice
-) -> tuple[Terms, Targets, Key, str]:
-    """Return terms, targets and key: new ones, or those that `--key` names."""
-    if held is None or request.key_id is None:
-        terms, targets = new_terms(request, scanned, voice)
-        voice.notice(f"drawing the key: {terms.sanitizer.summary}")
-        key = terms.sanitizer.fit(terms.rule.geometry, fresh_secret())
-        return terms, targets, key, seal_key(keystore, key, terms.to_json())
-    terms, targets = known_terms(request, held, scanned, voice)
-    return terms, targets, open_key(keystore.get(request.key_id, "key")), request.key_id
+@dataclass(frozen=True, slots=True)
+class _SealedKey:
+    """A key that stands in the keystore, with the terms that it fixes."""
+
+    key_id: str
+    key: Key
+    terms: Terms
 
 
-def _held_terms(keystore: Keystore, key_id: str) -> Terms:
-    """Return a key's terms, with the classes of every release under it."""
+def _new_key(keystore: Keystore, terms: Terms, seed: Secret, voice: Voice) -> _SealedKey:
+    voice.notice(f"drawing the key: {terms.sanitizer.summary}")
+    key = terms.sanitizer.fit(terms.rule.geometry, seed)
+    return _SealedKey(seal_key(keystore, key, terms.to_json()), key, terms)
+
+
+def _held_key(keystore: Keystore, key_id: str) -> _SealedKey:
+    """Return a key that is used again, with the classes of every release under it."""
     if keystore.entry(key_id).state == "retired":
         raise UsageError(
             f"key {key_id} is retired: it opens old releases and makes no new ones",
             remedy="leave --key out for a new key",
         )
-    terms = Terms.from_json(keystore.get(key_id, "key").settings)
+    sealed = keystore.get(key_id, "key")
+    terms = Terms.from_json(sealed.settings)
     classes = dict(terms.classes)
     for plan in plans_of_key(keystore, key_id):
         classes |= dict(Terms.from_json(plan.settings["terms"]).classes)  # type: ignore[arg-type]  # sealed by us
-    return replace(terms, classes=tuple(sorted(classes.items())))
+    terms = replace(terms, classes=tuple(sorted(classes.items())))
+    return _SealedKey(sealed.object_id, open_key(sealed), terms)
 
 
 def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) -> dict[str, Json]:

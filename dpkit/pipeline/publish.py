@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,14 @@ from dpkit.errors import DpkitError, UsageError
 from dpkit.leakage.bounds import known_images_sentence
 from dpkit.pipeline.counts import count_parts
 from dpkit.pipeline.evidence import Evidence, gather_evidence
-from dpkit.pipeline.quarantine import check_share, quarantine_csv
+from dpkit.pipeline.private_csv import csv_pieces
+from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.rows import Finished
 from dpkit.pipeline.scores import ShardScores
 from dpkit.pipeline.selfcheck import check_release
 from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import private_folder, write_private
-from dpkit.release.aside import write_file
+from dpkit.release.aside import sync_folder, write_file
 from dpkit.release.bag import seal
 from dpkit.release.card import card
 from dpkit.release.index import IndexRows, write_index
@@ -84,9 +84,11 @@ class Published:
             f"  your private report, with originals: {self.private_report}",
         ]
         if self.duplicates:
-            lines.append(f"  {self.duplicates} sets of files with the same bytes: see that report")
+            sets = "1 set" if self.duplicates == 1 else f"{self.duplicates} sets"
+            lines.append(f"  {sets} of files with the same bytes: see that report")
         if self.quarantined:
-            lines.append(f"  {self.quarantined} images quarantined, why: {self.quarantine}")
+            images = "1 image" if self.quarantined == 1 else f"{self.quarantined} images"
+            lines.append(f"  {images} quarantined, why: {self.quarantine}")
         return lines
 
 
@@ -105,7 +107,7 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     images = sum(f.shard.rows for f in finished)
     private = private_folder(run.state.folder)
     quarantine = private / "quarantine.csv"
-    write_private(quarantine, quarantine_csv(bad))
+    write_private(quarantine, csv_pieces(["file", "reason"], bad))
     check_share(bad, images + len(bad), run.gates.max_bad)
     if not images:
         raise DpkitError("no image is left to publish", remedy=f"see the reasons in {quarantine}")
@@ -117,8 +119,8 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     _write_documents(run, finished, manifest, evidence, signer)
     check_release(run, finished, manifest, engine)
     verify(folder)
-    for name, content in evidence.private.items():
-        write_private(private / name, content.encode("utf-8", "surrogateescape"))
+    for name, pieces in evidence.private.items():
+        write_private(private / name, pieces)
     _move_into_place(run)
     return Published(
         run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad),
@@ -223,21 +225,13 @@ def _index_rows(run: Run, finished: list[Finished], manifest: Manifest) -> Itera
 def _move_into_place(run: Run) -> None:
     """Rename the whole release; its folder entries are on the disk before and after."""
     out, partial = run.output.out, run.output.partial
-    _sync_folder(partial / "data")
-    _sync_folder(partial)
+    sync_folder(partial / "data")
+    sync_folder(partial)
     if out.exists():
         raise UsageError(f"the output {out} exists by now", remedy="move it away, publish again")
     partial.rename(out)
-    _sync_folder(out.resolve().parent)
+    sync_folder(out.resolve().parent)
     run.output.end()
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _bad(run: Run, finished: list[Finished]) -> list[tuple[str, str]]:

@@ -1,16 +1,13 @@
-"""Images that could not be read: counted against a limit, listed for the provider alone."""
+"""Images that could not be read, counted against a limit."""
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Final
 
 from dpkit.errors import DpkitError
-from dpkit.release.index import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 _SHOWN: Final = 3  # files in the refusal
 
@@ -31,12 +28,3 @@ def check_share(bad: Sequence[tuple[str, str]], total: int, limit: float) -> Non
             f"{shown}{' …' if len(bad) > _SHOWN else ''}",
             remedy="mend or remove them, or raise --max-bad",
         )
-
-
-def quarantine_csv(bad: Iterable[tuple[str, str]]) -> bytes:
-    """Return the private list of (file, reason) as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "reason"])
-    writer.writerows((guarded(file), guarded(reason)) for file, reason in bad)
-    return text.getvalue().encode("utf-8", "surrogateescape")

@@ -59,7 +59,7 @@ class ShardScores:
         columns |= {"good": self.good, "tags": self.tags, "sums": self.sums, "bad": bad}
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **columns)
-        write_private(path, file.getvalue())
+        write_private(path, [file.getvalue()])
 
     @classmethod
     def load(cls, path: Path) -> ShardScores:

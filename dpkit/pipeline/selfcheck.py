@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.errors import DpkitError
+from dpkit.errors import DpkitError, UsageError
 from dpkit.pipeline.tile import tag_secret
 from dpkit.pipeline.vocabulary import is_our_own
+from dpkit.release.haystack import Haystack
 from dpkit.release.needles import Needles, stem_of
 from dpkit.release.read import Release
 from dpkit.release.selfcheck import search, unchanged_rows
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dpkit.release.manifest import Manifest
     from dpkit.release.needles import Kind
     from dpkit.release.selfcheck import Finding
-    from dpkit.types import Key
+    from dpkit.types import Key, Rows
 
 WINDOW_BYTES: Final = 32
 WINDOWS: Final = 64  # of each secret array and type
@@ -59,6 +60,30 @@ def check_release(
             f"the self-check found {_listed(found)}; nothing was published",
             remedy=_remedy({finding.kind for finding in found}),
         )
+
+
+def refuse_names_in_kept(rows: Rows) -> None:
+    """Refuse kept columns that hold a path or a stem, before anything is made for them.
+
+    The same search stands at the end; this one only saves the work between.
+
+    Raises
+    ------
+    UsageError
+        With the column and one of the names.
+    """
+    if not rows.kept:
+        return
+    excepted = frozenset(filter(is_our_own, map(stem_of, rows.paths)))
+    haystack = Haystack(Needles(rows.paths, (), excepted).spellings())
+    for column, cells in rows.kept.items():
+        text = "\n".join(cells).encode("utf-8", "surrogateescape")
+        for start, stop, kind, _ in haystack.find(text, 0, len(text), payload=False):
+            raise UsageError(
+                f"the kept column {column!r} holds a file's {kind}: "
+                f"{text[start:stop].decode('utf-8', 'replace')!r}",
+                remedy="leave --keep-column out, or rename what it holds",
+            )
 
 
 def key_windows(key: Key) -> Iterator[bytes]:

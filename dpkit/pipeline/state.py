@@ -26,7 +26,7 @@ from dpkit.errors import IntegrityError, LockedError
 from dpkit.release.manifest import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -44,13 +44,13 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 aside, sync it and rename it into place."""
+def write_private(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of mode 0600 aside, piece by piece, sync it and rename it into place."""
     aside = path.with_name(f".{path.name}.partial")
     aside.unlink(missing_ok=True)
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
@@ -91,7 +91,7 @@ class Output:
 
     def begin(self, record: RunRecord) -> None:
         """Record the run that from now on owns the output."""
-        write_private(self._file("json"), json.dumps(asdict(record)).encode())
+        write_private(self._file("json"), [json.dumps(asdict(record)).encode()])
 
     def end(self) -> None:
         """Forget the run: its release is published, or can never be."""
@@ -138,7 +138,7 @@ class ReleaseState:
     def enter(self, number: int, shard: Shard, plan_object: str) -> None:
         """Journal a finished shard."""
         record = {**asdict(shard), "plan": plan_object}
-        write_private(self._journal(number), json.dumps(record, sort_keys=True).encode())
+        write_private(self._journal(number), [json.dumps(record, sort_keys=True).encode()])
 
     def finished(self, number: int, plan_object: str) -> Shard | None:
         """Return the journalled shard of this plan, None where it is not finished."""

@@ -236,14 +236,6 @@ class TestTheSelfCheck:
 
         return run
 
-    def test_finds_a_stem_in_a_kept_column(self, refused, images, tmp_path):
-        labels = tmp_path / "labels.csv"
-        labels.write_text("file,note\n" + "".join(
-            f"{p.relative_to(images)},see {p.stem if i == 3 else 'none'}!\n"
-            for i, p in enumerate(sorted(images.rglob("*.png")))))  # fmt: skip
-        err = refused(images, *KAPPA, "--labels", labels, "--keep-column", "note")
-        assert "a stem in data/index.csv (1, such as 'picture_ast0003')" in err
-
     def test_finds_a_stem_in_a_class_name(self, refused, images):
         (images / "coffee").rename(images / "like LOVELACE there")
         (images / "chelsea/picture_che0001.png").rename(images / "chelsea/lovelace.png")

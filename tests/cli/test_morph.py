@@ -199,22 +199,30 @@ class TestBadUse:
         said = invoke("morph", images, *KAPPA, "--allow-unchanged", 1)
         assert "going on" in said.err
 
-    def test_a_class_that_bears_the_name_of_a_file(self, invoke, images, tmp_path):
-        """A kept column or label may carry a file's stem: nothing of it may stay behind."""
-        (tmp_path / "labels.csv").write_text(
-            "file,label,note\n"
-            + "".join(
-                f"{path.relative_to(images).as_posix()},{path.parent.name},{path.stem}\n"
-                for path in images.rglob("*.png")
-            )
-        )
-        said = invoke(
-            "morph", images, *KAPPA, "--labels", tmp_path / "labels.csv", "--file-column", "file",
-            "--label-column", "label", "--keep-column", "note", code=1,
+    @pytest.fixture
+    def table(self, images, tmp_path):
+        """Write a table whose note is a file's stem, and whose label column is called like one."""
+        lines = ["file,picture_cof0001,note"]
+        lines += [
+            f"{path.relative_to(images).as_posix()},{path.parent.name},{path.stem}"
+            for path in images.rglob("*.png")
+        ]
+        (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+        return (
+            "--labels", tmp_path / "labels.csv", "--file-column", "file",
+            "--label-column", "picture_cof0001",
         )  # fmt: skip
-        assert "a stem in data/index.csv" in said.err
-        assert not (tmp_path / "release").exists()
-        assert not (tmp_path / "release.partial").exists()
+
+    def test_a_kept_column_that_holds_file_names(self, refused, images, table):
+        """It is refused when the release is planned, not after hours of work."""
+        err = refused(images, *KAPPA, *table, "--keep-column", "note")
+        assert "the kept column 'note' holds a file's stem" in err
+
+    def test_a_file_name_that_reaches_the_release_by_another_way(self, refused, images, table):
+        """The self-check finds what nobody thought of, and throws the release away."""
+        err = refused(images, *KAPPA, *table, code=1)
+        assert "a stem in manifest.json" in err
+        assert "nothing was published" in err
 
 
 class TestQuarantine:
