@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.rows import Finished
     from dpkit.release.manifest import Manifest
@@ -50,6 +51,7 @@ def gather_evidence(
     finished: Sequence[Finished],
     manifest: Manifest,
     bad: Sequence[tuple[str, str]],
+    engine: LocalEngine,
 ) -> Evidence:
     """Measure the sample, and write both editions of the report."""
     rows = ReleasedRows(run, finished, manifest)
@@ -58,7 +60,7 @@ def gather_evidence(
         for name in finished[0].scores.metrics
     }
     drawn = sample_rows(len(rows), int(str(run.plan.settings["audit_images"])), run.plan.secret)
-    originals, measured = _measure(run, rows, drawn)
+    originals, measured = _measure(run, rows, drawn, engine)
     baselines = baseline_scores(originals, run.geometry.peak)
     facts = _facts(run, manifest)
     enough = measured if len(originals) >= LEAST_IMAGES else None
@@ -84,12 +86,12 @@ def gather_evidence(
 
 
 def _measure(
-    run: Run, rows: ReleasedRows, drawn: NDArray[np.int64]
+    run: Run, rows: ReleasedRows, drawn: NDArray[np.int64], engine: LocalEngine
 ) -> tuple[NDArray[Any], RoundTrip]:
     """Return the originals of the drawn rows, and how well the key restores them."""
     originals, trips = [], RoundTrips(run.sanitizer, run.key, run.geometry)
-    for start in range(0, len(drawn), _AT_ONCE):
-        sample = rows.read(drawn[start : start + _AT_ONCE])
+    spans = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
+    for sample in engine.map(rows.read, spans):
         originals.append(sample.originals)
         trips.add(sample.originals, sample.values)
     return np.concatenate(originals), trips.result()

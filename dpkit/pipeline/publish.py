@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpkit import __version__
+from dpkit.engines.local import one_blas_thread
 from dpkit.errors import DpkitError, UsageError
 from dpkit.leakage.bounds import known_images_sentence
 from dpkit.pipeline.counts import count_parts
@@ -114,7 +115,8 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     voice.notice("measuring and checking the release")
     signer = signing_key(run.keystore)
     manifest = manifest_of(run, finished, signer)
-    evidence = gather_evidence(run, finished, manifest, bad)
+    with one_blas_thread():  # its products are small: a second thread would only spin
+        evidence = gather_evidence(run, finished, manifest, bad, engine)
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
     check_release(run, finished, manifest, engine)
