@@ -1,7 +1,7 @@
 """BOUNDS: the numbers by which papers argue that a sanitizer is safe, computed and judged.
 
 MoLe: Shen, Liu, Chen and Li, "Towards efficient and secure delivery of data for deep learning with
-privacy-preserving" (arXiv 1809.09968).
+privacy-preserving" (arXiv 1909.07632).
 
     symbol   here          meaning
     N        elements      αhw, length of an unrolled image
