@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
+
+from dpkit.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def multiply(rows: NDArray[Any], cores: NDArray[Any], out: NDArray[Any]) -> None
     np.matmul(blocks, cores, out=out.reshape(len(rows), count, q).swapaxes(0, 1))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def unroll(pixels: NDArray[Any], affine: NDArray[np.float32], rows: NDArray[np.float32]) -> None:
     """Write `pixels` u8 or u16 [n,hwc], channels innermost, as D^r into `rows` float32 [n,c,hw].
 
@@ -99,7 +100,7 @@ def unroll(pixels: NDArray[Any], affine: NDArray[np.float32], rows: NDArray[np.f
             _three_planes(pixels[i], affine, rows[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _one_plane(
     pixels: NDArray[Any], affine: NDArray[np.float32], grey: NDArray[np.float32]
 ) -> None:
@@ -108,7 +109,7 @@ def _one_plane(
         grey[p] = np.float32(pixels[p]) * scale + bias
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _three_planes(
     pixels: NDArray[Any], affine: NDArray[np.float32], planes: NDArray[np.float32]
 ) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from numba import njit
+from dpkit.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,7 @@ _SERIES: Final = tuple(1.0 / (2 * k + 1) for k in range(12))
 _LN2: Final = 0.6931471805599453
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     total = 0.0
     for k in range(len(coefficients) - 1, -1, -1):
@@ -100,12 +100,12 @@ def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _quotient(table: tuple[tuple[float, ...], tuple[float, ...]], x: float) -> float:
     return _polynomial(table[0], x) / _polynomial(table[1], x)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _log(x: float) -> float:
     mantissa, exponent = math.frexp(x)
     if mantissa < math.sqrt(0.5):
@@ -115,7 +115,7 @@ def _log(x: float) -> float:
     return exponent * _LN2 + 2.0 * s * _polynomial(_SERIES, s * s)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def _deviate(p: float) -> float:
     q = p - 0.5
     if abs(q) <= 0.425:  # noqa: PLR2004 (the published border of the central quotient)
@@ -125,7 +125,7 @@ def _deviate(p: float) -> float:
     return -z if q < 0.0 else z
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def to_normal(values: NDArray[np.float64], scale: float) -> None:
     """Turn uniform `values` [n] in (0, 1) into normal ones of deviation `scale`, in place."""
     for i in range(values.size):

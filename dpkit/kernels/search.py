@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
+
+from dpkit.kernels.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ _ONE: Final = np.uint64(1)
 _HIGH: Final = np.uint64(20)  # the table takes other bits of the hash than the filter
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _slot(window: np.uint64, table: NDArray[np.uint64]) -> np.uint64:
     """Return where `window` stands in the table, or the free slot where it would."""
     last = np.uint64(len(table) - 1)
@@ -38,7 +39,7 @@ def _slot(window: np.uint64, table: NDArray[np.uint64]) -> np.uint64:
     return slot
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fill_tables(
     windows: NDArray[np.uint64], bits: NDArray[np.uint64], table: NDArray[np.uint64]
 ) -> None:
@@ -52,7 +53,7 @@ def fill_tables(
         table[_slot(window, table)] = window
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find_ends(
     hay: NDArray[np.uint8],
     bits: NDArray[np.uint64],

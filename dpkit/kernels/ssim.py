@@ -21,20 +21,18 @@ The window slides down each channel plane. A ring keeps the last rows of four ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
+
+from dpkit.kernels.compiled import compiled_fast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
     Scores = NDArray[np.float64]
     Taps = tuple[float, ...]
-    F = TypeVar("F", bound=Callable[..., Any])
 
 SIGMA: Final = 1.5  # Wang et al., section III.C
 WINDOW: Final = 11  # same
@@ -43,18 +41,6 @@ SMALLEST_WINDOW: Final = 3
 K1: Final = 0.01  # same
 K2: Final = 0.03  # same
 MAPS: Final = 4
-
-# Sums may be reordered and fused for SIMD; NaN and infinity keep their meaning.
-_FAST: Final = {"reassoc", "contract", "nsz", "arcp"}
-
-
-def _compiled(function: F) -> F:
-    """Compile for speed; keep the machine code on disk where some cache folder is writable."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST}
-    try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]  # numba is untyped
-    except RuntimeError:  # numba: "no locator available", on a read-only installation
-        return njit(**options)(function)  # type: ignore[no-any-return]  # numba is untyped
 
 
 def window_side(height: int, width: int) -> int:
@@ -115,7 +101,7 @@ def _compare(originals: Array, values: Array, affine: Scores, peak: int) -> tupl
     return out[0], out[1]
 
 
-@_compiled
+@compiled_fast
 def _score_images(  # noqa: PLR0917 (numba knows no keyword-only arguments)
     originals: Array, values: Array, affine: Array, side: int, taps: Taps, peak: float, out: Array
 ) -> None:
@@ -145,14 +131,14 @@ def _score_images(  # noqa: PLR0917 (numba knows no keyword-only arguments)
         out[1, i] = error / (channels * height * width)
 
 
-@_compiled
+@compiled_fast
 def _odd_lines(length: int) -> int:
     """Round up to an odd number of cache lines: a power of two would fill few cache sets."""
     lines = (length + 7) // 8
     return 8 * (lines + 1 - lines % 2)
 
 
-@_compiled
+@compiled_fast
 def _fill_row(original: Array, channel: int, value: Array, affine: Array, row: Array) -> float:
     """Write the four maps of one row; return its sum of squared differences."""
     width = len(value)
@@ -170,7 +156,7 @@ def _fill_row(original: Array, channel: int, value: Array, affine: Array, row: A
 
 
 # The taps are written out: a loop over them is not turned into SIMD.
-@_compiled
+@compiled_fast
 def _filter_down(rows: Array, taps: Taps, out: Array) -> None:
     """Weigh eleven rows, mirrored taps together."""
     t0, t1, t2, t3, t4, t5 = taps
@@ -185,7 +171,7 @@ def _filter_down(rows: Array, taps: Taps, out: Array) -> None:
         )
 
 
-@_compiled
+@compiled_fast
 def _filter_along(row: Array, taps: Taps, out: Array) -> None:
     """Weigh eleven neighbours, all four maps in one go; places that straddle two go unread."""
     t0, t1, t2, t3, t4, t5 = taps
@@ -200,7 +186,7 @@ def _filter_along(row: Array, taps: Taps, out: Array) -> None:
         )
 
 
-@_compiled
+@compiled_fast
 def _ssim_row(means: Array, width: int, count: int, c1: float, c2: float) -> float:
     """Return the sum of SSIM over the first `count` places of a row of local means."""
     total = 0.0

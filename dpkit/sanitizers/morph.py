@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -28,6 +27,7 @@ import numpy as np
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.rng import derive
 from dpkit.sanitizers.base import param, parameters
+from dpkit.sanitizers.forms import cores32, inverses
 from dpkit.sanitizers.normalization import parse
 from dpkit.sanitizers.sizes import check_kappa, check_memory, core_bytes, product_images
 from dpkit.types import Key, SanitizedBatch
@@ -173,7 +173,7 @@ class Morph:
         morph(
             batch.pixels,
             self._affine(geometry).astype(np.float32),
-            self._checked(_cores32(key), geometry),
+            self._checked(cores32(key), geometry),
             tile=self.tile_images(geometry),
             out=values.reshape(len(values), geometry.elements),
         )
@@ -212,7 +212,7 @@ class Morph:
         unmorph(
             values.reshape(len(values), geometry.elements),
             self._affine(geometry),
-            self._checked(_inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
+            self._checked(inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
             tile=self.tile_images(geometry),
             out=pixels,
         )
@@ -281,23 +281,3 @@ class Morph:
                 remedy="use the key that this release was made with",
             )
         return cores
-
-
-# A key is used for thousands of tiles, so the forms of its core that products need are kept
-# for the last two keys: converting or inverting per call would cost more than the product.
-@lru_cache(maxsize=2)
-def _cores32(key: Key) -> NDArray[np.float32]:
-    return _stacked(key).astype(np.float32)
-
-
-@lru_cache(maxsize=2)
-def _inverses(key: Key, *, is_orthogonal: bool) -> NDArray[np.float64]:
-    core = _stacked(key)
-    if is_orthogonal:
-        return core.swapaxes(1, 2)
-    return np.asarray(np.linalg.inv(core), dtype=np.float64)
-
-
-def _stacked(key: Key) -> NDArray[np.float64]:
-    core = key.array("core")
-    return core.reshape(-1, *core.shape[-2:])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
-from dpkit.kernels.ssim import _compiled, gaussian_taps, ssim_mse, ssim_mse_unstretched, window_side
+from dpkit.kernels.ssim import gaussian_taps, ssim_mse, ssim_mse_unstretched, window_side
 
 AGREEMENT = 1e-6  # the promise; float64 sums keep far below it
 PEAK = {np.uint8: 255, np.uint16: 65535}
@@ -207,10 +207,3 @@ def test_float16_and_views_of_other_arrays_are_read_as_they_are():
 def test_no_image_gives_no_score():
     found, error = ssim_mse(np.empty((0, 8, 8, 3), np.uint8), np.empty((0, 3, 8, 8), "f4"), 255)
     assert len(found) == len(error) == 0
-
-
-def test_the_kernels_compile_where_no_cache_folder_can_be_had():
-    """Code without a file has no place for a cache: numba refuses, as if nothing were writable."""
-    names = {}
-    exec("def double(x):\n    return 2 * x", names)
-    assert _compiled(names["double"])(21) == 42
