@@ -170,6 +170,8 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     scanned = scan(request.source, options, progress=progress, workers=workers)
     for notice in scanned.notices:
         voice.notice(notice)
+    if scanned.skipped:
+        voice.notice(f"files passed over, no images by their names: {scanned.skipped:,}")
     total = len(scanned.bad) + len(scanned.paths)
     bad = [(file.path, file.reason) for file in scanned.bad]
     check_share(bad, total, request.gates.max_bad)

@@ -43,6 +43,8 @@ def sizes_of(folder: Path) -> dict[str, int]:
     IntegrityError
         A link, a device or a further folder stands there.
     """
+    if not folder.exists():
+        raise UsageError(f"{folder} does not exist", remedy="name a release folder")
     if not folder.is_dir() or not any((folder / name).exists() for name in NEEDED):
         raise UsageError(
             f"{folder} is no release folder", remedy="name the folder that holds manifest.json"

@@ -398,3 +398,10 @@ class TestPixels:
 @pytest.mark.usefixtures("images")
 def test_the_source_is_images_by_default(invoke):
     assert invoke("morph", "--kappa", 16, "--json").json["images"] == 24
+
+
+def test_files_passed_over_by_their_names_are_counted_aloud(invoke, images):
+    for name in ("Thumbs.db", "notes.txt"):
+        (images / "coffee" / name).write_bytes(b"no image by its name")
+    said = invoke("morph", images, "--kappa", 16)
+    assert "files passed over, no images by their names: 2" in said.err

@@ -214,7 +214,7 @@ def test_a_swapped_trusted_comment_is_refused(release):
 def test_a_folder_that_is_no_release_is_bad_usage(tmp_path):
     with pytest.raises(UsageError, match="no release folder"):
         verify(tmp_path)
-    with pytest.raises(UsageError, match="no release folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         verify(tmp_path / "absent")
 
 
