@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.interruption import interruptible
 from cli.output import one_line
 from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dpkit.types.voice import SafePoint
 
 REDRAW_SECONDS: Final = 0.1
 PLAIN_SECONDS: Final = 10.0
@@ -22,7 +25,8 @@ PLAIN_SECONDS: Final = 10.0
 class _Line:
     """The state of the progress line: what stage, since when, what was shown last."""
 
-    def __init__(self) -> None:
+    def __init__(self, safe_point: SafePoint) -> None:
+        self._safe_point = safe_point
         self._is_terminal = sys.stderr.isatty()
         self._stage = ""
         self._began = 0.0
@@ -31,11 +35,13 @@ class _Line:
 
     def notice(self, text: str) -> None:
         """Print a line of its own."""
+        self._safe_point()
         self.close()
         click.echo(one_line(text), err=True)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Show how far a stage is, unless it was shown a moment ago."""
+        self._safe_point()
         now = time.monotonic()
         if stage != self._stage:
             self.close()
@@ -66,12 +72,13 @@ class _Line:
 
 @contextmanager
 def voice() -> Iterator[Voice]:
-    """Give a voice on stderr; the progress line is closed at the end, whatever happened."""
-    line = _Line()
-    try:
-        yield Voice(line.notice, line.progress)
-    finally:
-        line.close()
+    """Give a voice on stderr, heard until the end or until Ctrl-C; an open line is closed."""
+    with interruptible() as safe_point:
+        line = _Line(safe_point)
+        try:
+            yield Voice(line.notice, line.progress, safe_point)
+        finally:
+            line.close()
 
 
 def _duration(seconds: float) -> str:

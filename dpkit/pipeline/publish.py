@@ -117,10 +117,13 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     manifest = manifest_of(run, finished, signer)
     with one_blas_thread():  # its products are small: a second thread would only spin
         evidence = gather_evidence(run, finished, manifest, bad, engine)
+    voice.safe_point()
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
     check_release(run, finished, manifest, engine)
+    voice.safe_point()
     verify(folder)
+    voice.safe_point()
     for name, pieces in evidence.private.items():
         write_private(private / name, pieces)
     _move_into_place(run)

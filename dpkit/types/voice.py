@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 Notice = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
+SafePoint = Callable[[], None]
 
 
 def silent(_text: str) -> None:
@@ -17,9 +18,17 @@ def unseen(_stage: str, _done: int, _total: int) -> None:
     """Take progress and show nothing."""
 
 
+def onward() -> None:
+    """Pass a safe point without stopping."""
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Where notices and progress go; by default nowhere."""
+    """Where notices and progress go; by default nowhere.
+
+    `safe_point` is called where a job may be stopped; it raises KeyboardInterrupt where it must.
+    """
 
     notice: Notice = silent
     progress: Progress = unseen
+    safe_point: SafePoint = onward
