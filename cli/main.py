@@ -23,12 +23,14 @@ INTERRUPTED = 130
 # name → (module, line of help); each module holds the command under its own name
 COMMANDS: dict[str, tuple[str, str]] = {
     "morph": ("cli.sanitize", "Multiply every image by a secret matrix (MoLe data morphing)."),
+    "mix": ("cli.sanitize", "Replace blocks by those of other images of the same label."),
     "prepare": ("cli.parts", "Seal key and plan of a release that is written in parts."),
     "publish": ("cli.parts", "Close a release whose parts are all written."),
     "verify": ("cli.release", "Check a release, without any key."),
     "inspect": ("cli.release", "Show what a developer sees of a release."),
     "restore": ("cli.provider", "Give the originals of a release back."),
     "lookup": ("cli.provider", "Find the way between original names and published ids."),
+    "trace": ("cli.provider", "List the mixed images that hold a piece of one original."),
     "keys": ("cli.keystore", "List, back up, unlock and destroy what the keystore holds."),
 }
 

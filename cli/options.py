@@ -70,6 +70,21 @@ gate_options = (
                  show_default=True, help="Rows that may equal their original (blank images)."),
 )  # fmt: skip
 
+remix_option = click.option(
+    "--allow-remix", is_flag=True,
+    help="Mix images that an earlier release holds mixed; the report says so.",
+)  # fmt: skip
+_MIXING = (
+    click.option("--merge-labels", "merge_labels", multiple=True, metavar="A,B",
+                 help="Mix the images of these labels as one; repeatable."),
+    click.option("--drop-small-labels", is_flag=True,
+                 help="Leave out labels with too few images to be mixed."),
+    click.option("--mix-by", "mix_column", metavar="COLUMN",
+                 help="Mix within equal cells of this column of the table, not within a label."),
+    click.option("--mix-bins", type=int, metavar="N",
+                 help="The column of --mix-by holds numbers: N classes of equal size."),
+)  # fmt: skip
+
 _RELEASING = (
     click.option("--key", "key_id", metavar="ID", help="Use a data key of the keystore again."),
     click.option("--add-class", "added_classes", multiple=True, metavar="NAME",
@@ -84,12 +99,20 @@ _RELEASING = (
 )  # fmt: skip
 
 
+_MIXING_NAMES = ("merge_labels", "drop_small_labels", "mix_bins")
+_COLUMNS = (
+    "file_column", "label_columns", "label_sep", "task", "group_column", "keep_columns",
+)  # fmt: skip
+
+
 def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
     """Give a command every option of a release by this sanitizer."""
 
     def decorate(command: Command) -> Command:
+        own = (*_MIXING, remix_option) if is_mixing(sanitizer) else ()
         options = (
-            *_parameters(sanitizer), *_READING, *_LABELS, *_RELEASING, *gate_options, out_option,
+            *_parameters(sanitizer), *own, *_READING, *_LABELS, *_releasing(sanitizer),
+            *gate_options, out_option,
         )  # fmt: skip
         for option in reversed(options):
             command = option(command)
@@ -97,6 +120,17 @@ def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
         return click.argument("source", type=source, default=Path("images"))(command)
 
     return decorate
+
+
+def is_mixing(sanitizer: type[Sanitizer]) -> bool:
+    """Say whether a sanitizer mixes images with others of their label."""
+    return sanitizer().least_company > 0
+
+
+def _releasing(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
+    """Return the options of the release; a sanitizer whose draws must be fresh takes no key."""
+    without = {"key_id", "added_classes"} if sanitizer.fresh_keys else set()
+    return [option for option in _RELEASING if option_name(option) not in without]
 
 
 def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequest:
@@ -114,8 +148,9 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
         split=Split(values["split"]),
-        gates=Gates(values["max_bad"], values["allow_unchanged"]),
-        **_pick(values, (option_name(option) for option in _RELEASING)),
+        gates=Gates(values["max_bad"], values["allow_unchanged"], values.get("allow_remix", False)),
+        **_pick(values, (option_name(option) for option in _releasing(sanitizer))),
+        **(_pick(values, _MIXING_NAMES) if is_mixing(sanitizer) else {}),
         given=frozenset(given),
     )
 
@@ -144,6 +179,7 @@ def _option(field: Any) -> Callable[[Any], Any]:
     symbol = field.metadata["symbol"]
     return click.option(
         f"--{field.name.replace('_', '-')}",
+        field.name,
         type=click.Choice(choices) if choices else type(field.default),
         default=field.default,
         show_default=True,
@@ -153,19 +189,19 @@ def _option(field: Any) -> Callable[[Any], Any]:
 
 def _table(values: dict[str, Any]) -> LabelTable | None:
     if values["labels"] is None:
-        for name in ("file_column", "label_columns", "label_sep", "task", "group_column",
-                     "keep_columns"):  # fmt: skip
-            if values[name]:
+        for name in (*_COLUMNS, "mix_column"):
+            if values.get(name):
+                option = "mix-by" if name == "mix_column" else name.rstrip("s").replace("_", "-")
                 raise UsageError(
-                    f"--{name.rstrip('s').replace('_', '-')} needs a table",
+                    f"--{option} needs a table",
                     remedy="give --labels CSV",
                 )
         return None
     return LabelTable(
         path=values["labels"],
-        **_pick(values, ("file_column", "label_columns", "label_sep", "task", "group_column",
-                         "keep_columns")),
-    )  # fmt: skip
+        mix_column=values.get("mix_column"),
+        **_pick(values, _COLUMNS),
+    )
 
 
 def _pick(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from cli.options import (
     build_request,
     json_option,
     release_argument,
+    remix_option,
     request_options,
     workers_option,
 )
@@ -73,6 +74,7 @@ for _sanitizer in SANITIZERS.values():
 @release_argument
 @click.option("--max-bad", type=float, help="Another limit than the one given to prepare.")
 @click.option("--allow-unchanged", type=int, metavar="N", help="The same.")
+@remix_option
 @json_option
 @keystore_options
 def publish(
@@ -81,6 +83,7 @@ def publish(
     max_bad: float | None,
     allow_unchanged: int | None,
     *,
+    allow_remix: bool,
     as_json: bool,
 ) -> int:
     """Close a release whose parts are all written.
@@ -94,7 +97,12 @@ def publish(
     store = keystore.open()
     with voice() as speaking:
         published = publish_release(
-            release, store, speaking, max_bad=max_bad, allow_unchanged=allow_unchanged
+            release,
+            store,
+            speaking,
+            max_bad=max_bad,
+            allow_unchanged=allow_unchanged,
+            allow_remix=allow_remix,
         )
     report(published, backup_line(store), as_json=as_json)
     return QUARANTINED if published.quarantined else 0

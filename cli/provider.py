@@ -1,4 +1,4 @@
-"""`dpkit restore` and `dpkit lookup`: the provider's way back, with the keystore."""
+"""`dpkit restore`, `dpkit lookup` and `dpkit trace`: the provider's way back, with the keystore."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cli.unlocking import KeystoreOptions, keystore_options
 from dpkit.errors import UsageError
 from dpkit.restore import lookup as look_up
 from dpkit.restore import restore as restore_release
+from dpkit.restore import trace as trace_image
 
 if TYPE_CHECKING:
     from dpkit.types import Json
@@ -88,3 +89,27 @@ def lookup(
         for m in matches
     ]
     show({"matches": found}, lines, as_json=as_json)
+
+
+@click.command()
+@release_argument
+@click.option("--image", required=True, help="A file relative to the source, or a published id.")
+@json_option
+@keystore_options
+def trace(keystore: KeystoreOptions, release: Path, image: str, *, as_json: bool) -> None:
+    """List the mixed images that hold a piece of one original.
+
+    Who withdraws one image from a mixed release must withdraw all of these.
+
+    \b
+    Example:
+      dpkit trace release --image cat/IMG_0001.jpg
+    """  # noqa: D301 (click's mark against rewrapping)
+    pieces = trace_image(release, image, keystore.open())
+    found: list[Json] = [asdict(piece) for piece in pieces]
+    lines = [
+        f"{p.id}  {p.file}  {p.part} {p.shard} row {p.row}  {len(p.blocks)} of {p.of} blocks"
+        for p in pieces
+    ]
+    lines.append(f"{len(pieces)} images hold a piece of {image}")
+    show({"image": image, "pieces": found}, lines, as_json=as_json)

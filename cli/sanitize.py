@@ -74,7 +74,11 @@ def _part(text: str) -> tuple[int, int]:
 
 def example(sanitizer: type[Sanitizer]) -> str:
     """Return a command line that shows the sanitizer at work."""
-    return {"morph": "dpkit morph samples/images --kappa 16 --out release"}[sanitizer.name]
+    return EXAMPLES[sanitizer.name]
 
 
-morph = make_command(SANITIZERS["morph"])
+EXAMPLES = {
+    "morph": "dpkit morph samples/images --kappa 16 --out release",
+    "mix": "dpkit mix samples/images --Lb 24 --Wb 24 --Ns 5 --out release",
+}
+morph, mix = (make_command(SANITIZERS[name]) for name in ("morph", "mix"))

@@ -11,22 +11,33 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from dpkit.errors import UsageError
 from dpkit.sanitizers.base import parameters
-from dpkit.types import Geometry, ImageBatch, Secret
+from dpkit.types import Company, Geometry, ImageBatch, Secret
 
 DOCS = Path(__file__).parent.parent / "docs" / "sanitizers"
 SEED = Secret(bytes(range(32)))
 
 
-def a_batch(geometry: Geometry, n: int = 5) -> ImageBatch:
-    """Random pixels with distinct columns."""
+def a_batch(geometry: Geometry, n: int = 12) -> ImageBatch:
+    """Random pixels with distinct columns, all of one label, in the company of one another."""
     rng = np.random.default_rng(n)
     shape = (n, geometry.height, geometry.width, geometry.channels)
     pixels = rng.integers(0, geometry.peak, shape, endpoint=True).astype(geometry.pixel_dtype)
     ids = np.array([f"ID{i:024d}" for i in range(n)], dtype="S26")
     groups = np.array([f"GR{i:024d}" for i in range(n)], dtype="S26")
-    return ImageBatch(pixels, np.arange(n, dtype=np.int64), ids, groups)
+    order = np.arange(n, dtype=np.int64)
+    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    company = Company(planes, np.zeros_like(order), order, order, "train")
+    return ImageBatch(pixels, order, ids, groups, company, order)
+
+
+def some_of(batch: ImageBatch, span: slice) -> ImageBatch:
+    """Some rows of a batch, in the same company."""
+    columns = (batch.pixels, batch.targets, batch.ids, batch.groups)
+    return ImageBatch(*(c[span] for c in columns), batch.company, batch.places[span])
 
 
 def parameters_survive_json(sanitizer, _geometry):
@@ -53,7 +64,9 @@ def another_seed_gives_other_values(sanitizer, geometry):
 
 def no_key_array_exceeds_its_announced_size(sanitizer, geometry):
     key = sanitizer.fit(geometry, SEED)
-    assert max(key.array(n).nbytes for n in key.names()) <= sanitizer.key_bytes(geometry)
+    assert max((key.array(n).nbytes for n in key.names()), default=0) <= sanitizer.key_bytes(
+        geometry
+    )
 
 
 def the_key_hides_in_text(sanitizer, geometry):
@@ -63,7 +76,7 @@ def the_key_hides_in_text(sanitizer, geometry):
 def values_have_the_announced_type_and_shape(sanitizer, geometry):
     batch = a_batch(geometry)
     values = sanitizer.apply(batch, sanitizer.fit(geometry, SEED), geometry).values
-    assert values.dtype == sanitizer.values_dtype()
+    assert values.dtype == sanitizer.values_dtype(geometry)
     assert values.shape == (len(batch), geometry.channels, geometry.height, geometry.width)
     assert np.isfinite(values).all()
 
@@ -97,8 +110,7 @@ def a_long_batch_equals_its_tiles(sanitizer, geometry):
     whole = sanitizer.apply(batch, key, geometry).values
     for start in range(0, len(batch), tile):
         span = slice(start, start + tile)
-        columns = (batch.pixels, batch.targets, batch.ids, batch.groups)
-        part = ImageBatch(*(column[span] for column in columns))
+        part = some_of(batch, span)
         assert np.array_equal(sanitizer.apply(part, key, geometry).values, whole[span])
 
 
@@ -110,8 +122,22 @@ def no_row_equals_its_plain_form(sanitizer, geometry):
     assert not any(np.array_equal(a, b) for a, b in zip(values, plain, strict=True))
 
 
+def a_row_depends_on_its_own_place_and_not_on_the_batch(sanitizer, geometry):
+    batch, key = a_batch(geometry), sanitizer.fit(geometry, SEED)
+    whole = sanitizer.apply(batch, key, geometry).values
+    tile = sanitizer.tile_images(geometry)
+    start = min(tile, len(batch) - 1)
+    later = sanitizer.apply(some_of(batch, slice(start, None)), key, geometry).values
+    assert np.allclose(later, whole[start:], rtol=1e-3, atol=1e-3)
+
+
 def restored_pixels_have_the_type_and_shape_of_the_originals(sanitizer, geometry):
     batch, key = a_batch(geometry), sanitizer.fit(geometry, SEED)
+    if not sanitizer.restorable:
+        values = sanitizer.apply(batch, key, geometry).values
+        with pytest.raises(UsageError, match="cannot be restored"):
+            sanitizer.restore(values, key, geometry)
+        return
     restored = sanitizer.restore(sanitizer.apply(batch, key, geometry).values, key, geometry)
     assert (restored.dtype, restored.shape) == (batch.pixels.dtype, batch.pixels.shape)
 
@@ -131,7 +157,7 @@ def descriptions_and_notices_are_single_lines(sanitizer, geometry):
 def its_page_names_every_parameter_and_choice(sanitizer, _geometry):
     page = (DOCS / f"{sanitizer.name}.md").read_text()
     for field in fields(sanitizer):
-        words = (f"--{field.name}", *field.metadata["choices"])
+        words = (f"--{field.name.replace('_', '-')}", *field.metadata["choices"])
         assert all(f"`{word}`" in page for word in words)
 
 
@@ -148,6 +174,7 @@ PROMISES = (
     out_receives_the_values,
     a_long_batch_equals_its_tiles,
     no_row_equals_its_plain_form,
+    a_row_depends_on_its_own_place_and_not_on_the_batch,
     restored_pixels_have_the_type_and_shape_of_the_originals,
     what_is_said_about_training_is_json,
     descriptions_and_notices_are_single_lines,

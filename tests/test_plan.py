@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpkit.errors import UsageError
-from dpkit.plan import ReleaseName, Split, duplicates, group_rows, image_ids, make_plan
+from dpkit.plan import Borders, ReleaseName, Split, duplicates, group_rows, image_ids, make_plan
 from dpkit.types import PARTS, Rows, Secret
 
 SEED = Secret(bytes(32))
@@ -34,13 +34,13 @@ def part_by_path(plan):
 class TestRows:
     @given(st.integers(1, 60), st.integers(1, 17))
     def test_every_row_stands_in_exactly_one_shard(self, n, per_shard):
-        plan = make_plan(rows(n), Split("60/20/20"), SEED, RELEASE, per_shard)
+        plan = make_plan(rows(n), Split("60/20/20"), SEED, RELEASE, Borders(per_shard))
         held = [path for shard in plan.shards for path in plan.rows_of(shard).paths]
         assert sorted(held) == sorted(rows(n).paths)
         assert all(len(plan.rows_of(shard)) <= per_shard for shard in plan.shards)
 
     def test_columns_stay_together(self):
-        plan = make_plan(rows(30), Split(), SEED, RELEASE, 7)
+        plan = make_plan(rows(30), Split(), SEED, RELEASE, Borders(7))
         for path, target, site in zip(
             plan.rows.paths, plan.rows.targets, plan.rows.kept["site"], strict=True
         ):
@@ -48,15 +48,17 @@ class TestRows:
             assert site == f"s{target}"
 
     def test_the_order_follows_from_the_release_secret_alone(self):
-        one = make_plan(rows(50), Split(), SEED, RELEASE, 50)
-        same = make_plan(rows(50), Split(), SEED, RELEASE, 50)
-        other = make_plan(rows(50), Split(), SEED, replace(RELEASE, secret=Secret(b"\2" * 32)), 50)
+        one = make_plan(rows(50), Split(), SEED, RELEASE, Borders(50))
+        same = make_plan(rows(50), Split(), SEED, RELEASE, Borders(50))
+        other = make_plan(
+            rows(50), Split(), SEED, replace(RELEASE, secret=Secret(b"\2" * 32)), Borders(50)
+        )
         assert one.rows.paths == same.rows.paths
         assert one.rows.paths != other.rows.paths
         assert one.rows.paths != tuple(sorted(one.rows.paths))
 
     def test_shards_of_a_part_are_numbered_from_0(self):
-        plan = make_plan(rows(25), Split("100/0/0"), SEED, RELEASE, 10)
+        plan = make_plan(rows(25), Split("100/0/0"), SEED, RELEASE, Borders(10))
         assert [shard.file for shard in plan.shards] == [
             f"data/train-{i:05d}-of-00003.h5" for i in range(3)
         ]
@@ -89,7 +91,7 @@ class TestGroups:
     @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40))
     def test_all_images_of_a_group_fall_into_one_part(self, names):
         source = rows(len(names), groups=tuple(names))
-        parts = part_by_path(make_plan(source, Split("50/25/25"), SEED, RELEASE, 5))
+        parts = part_by_path(make_plan(source, Split("50/25/25"), SEED, RELEASE, Borders(5)))
         for name in set(names):
             assert (
                 len({parts[p] for p, g in zip(source.paths, names, strict=True) if g == name}) == 1
@@ -98,9 +100,11 @@ class TestGroups:
     def test_a_later_batch_agrees_on_the_part_of_a_group(self):
         names = tuple(f"patient {i}" for i in range(40))
         split = Split("50/25/25")
-        first = make_plan(rows(40, groups=names), split, SEED, RELEASE, 9)
+        first = make_plan(rows(40, groups=names), split, SEED, RELEASE, Borders(9))
         later = rows(40, groups=names, contents=range(100, 140))
-        second = make_plan(later, split, SEED, replace(RELEASE, secret=Secret(b"z" * 32)), 40)
+        second = make_plan(
+            later, split, SEED, replace(RELEASE, secret=Secret(b"z" * 32)), Borders(40)
+        )
         assert part_by_path(first) == part_by_path(second)
 
     def test_equal_files_are_one_group(self):
@@ -112,8 +116,8 @@ class TestGroups:
     def test_equal_files_of_a_later_batch_have_the_same_pseudonym(self):
         """It rests on the content, not on the name of the first file."""
         one, other = rows(2, contents=[5, 6]), rows(2, contents=[6, 5])
-        first = make_plan(one, Split(), SEED, RELEASE, 9).rows
-        second = make_plan(other, Split(), SEED, RELEASE, 9).rows
+        first = make_plan(one, Split(), SEED, RELEASE, Borders(9)).rows
+        second = make_plan(other, Split(), SEED, RELEASE, Borders(9)).rows
         assert dict(zip(first.sha256[:, 0], first.groups, strict=True)) == dict(
             zip(second.sha256[:, 0], second.groups, strict=True)
         )
@@ -129,12 +133,12 @@ class TestGroups:
     def test_a_split_that_tears_a_group_apart_is_refused_by_name(self):
         torn = rows(2, groups=("mrs smith", "mrs smith"), parts=("train", "test"))
         with pytest.raises(UsageError, match="mrs smith"):
-            make_plan(torn, Split(), SEED, RELEASE, 5)
+            make_plan(torn, Split(), SEED, RELEASE, Borders(5))
 
     def test_a_split_that_tears_equal_files_apart_is_refused_by_file(self):
         torn = rows(2, contents=[1, 1], parts=("train", "test"))
         with pytest.raises(UsageError, match=r"a/00000\.png, a/00001\.png"):
-            make_plan(torn, Split(), SEED, RELEASE, 5)
+            make_plan(torn, Split(), SEED, RELEASE, Borders(5))
 
 
 class TestSplit:
@@ -160,10 +164,14 @@ class TestSplit:
 
     def test_percentages_overrule_the_providers_own_parts(self):
         everything_in_test = rows(20, parts=("test",) * 20)
-        parts = part_by_path(make_plan(everything_in_test, Split("100/0/0"), SEED, RELEASE, 6))
+        parts = part_by_path(
+            make_plan(everything_in_test, Split("100/0/0"), SEED, RELEASE, Borders(6))
+        )
         assert set(parts.values()) == {"train"}
 
     def test_the_providers_own_parts_hold(self):
         given_parts = ("test", "train") * 10
-        parts = part_by_path(make_plan(rows(20, parts=given_parts), Split(), SEED, RELEASE, 6))
+        parts = part_by_path(
+            make_plan(rows(20, parts=given_parts), Split(), SEED, RELEASE, Borders(6))
+        )
         assert tuple(parts[path] for path in rows(20).paths) == given_parts

@@ -2,8 +2,9 @@
 
 Settings hold the release's id, day, key, options and shard borders. Arrays, by shard number:
 `00003/paths` and `00003/group_names` as UTF-8 text with `…/ends` (int64 [n], where each text
-ends), `00003/sha256` u8 [n,32], `00003/targets`, `00003/ids` and `00003/groups` u8 [n,26], and
-one text column for each kept column of the provider's table. `secret` u8 [32] stands alone.
+ends), `00003/sha256` u8 [n,32], `00003/targets`, `00003/ids` and `00003/groups` u8 [n,26], one
+text column for each kept column of the provider's table and, where images are mixed,
+`00003/strata` int64 [n]. `secret` u8 [32] stands alone.
 """
 
 from __future__ import annotations
@@ -52,7 +53,13 @@ class SealedPlan:
             groups=_from_bytes(self.sealed.array(f"{prefix}groups")),
             group_names=self._text(f"{prefix}group_names"),
             kept={name: self._text(f"{prefix}kept/{i}") for i, name in enumerate(kept)},
+            strata=self.sealed.array(f"{prefix}strata")
+            if self.settings.get("stratified")
+            else None,
         )
+
+    def _strata(self, name: str) -> NDArray[np.int64] | None:
+        return self.sealed.array(name) if self.settings.get("stratified") else None
 
     def _text(self, name: str) -> tuple[str, ...]:
         return _decode(self.sealed.array(name), self.sealed.array(f"{name}/ends"))
@@ -70,6 +77,7 @@ def seal_plan(
         "key_id": key_id,
         "shards": borders,
         "kept_columns": list(plan.rows.kept),
+        "stratified": plan.rows.strata is not None,
     }
     arrays: dict[str, NDArray[Any]] = {
         "secret": np.frombuffer(plan.secret.reveal(), dtype=np.uint8)
@@ -121,6 +129,8 @@ def _columns(prefix: str, rows: PlannedRows) -> dict[str, NDArray[Any]]:
         f"{prefix}ids": _to_bytes(rows.ids),
         f"{prefix}groups": _to_bytes(rows.groups),
     }
+    if rows.strata is not None:
+        columns[f"{prefix}strata"] = rows.strata
     texts = {"paths": rows.paths, "group_names": rows.group_names}
     texts |= {f"kept/{i}": column for i, column in enumerate(rows.kept.values())}
     for name, column in texts.items():

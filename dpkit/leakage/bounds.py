@@ -29,6 +29,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from dpkit.errors import UsageError
+from dpkit.leakage.mix_bounds import mix_bounds
 from dpkit.types.evidence import Bound
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def morph_bounds(parameters: Mapping[str, Json], geometry: Geometry) -> tuple[Bo
 
 BOUNDS: Final[Mapping[str, Callable[[Mapping[str, Json], Geometry], tuple[Bound, ...]]]] = {
     "morph": morph_bounds,
+    "mix": mix_bounds,
 }
 
 

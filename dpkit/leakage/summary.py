@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.kernels.ssim import K1, K2, SIGMA, SMALLEST_WINDOW, WINDOW, window_side
-from dpkit.leakage.bounds import BOUNDS, known_images_sentence
+from dpkit.leakage.bounds import BOUNDS
 from dpkit.leakage.metrics import METRICS, Metric
-from dpkit.leakage.view import VIEW
+from dpkit.leakage.verdict import verdict
+from dpkit.leakage.view import are_grey_levels, view_of
 from dpkit.types.evidence import (
     LEAST_IMAGES,
     PERCENTILES,
@@ -43,6 +44,7 @@ _BASELINES: Final = (
     "Two guesses that anybody can make without the release, scored like it: one picture for all, "
     "the mean of the images compared; and for each image another one of them."
 )
+_ROUNDED: Final = " The mean is rounded to whole grey levels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def summarize(
     *,
     round_trip: RoundTrip | None = None,
     released: bool = True,
+    dtype: str = "float32",
 ) -> LeakageReport:
     """Return the report of one release.
 
@@ -89,6 +92,8 @@ def summarize(
         By guess and metric, over as many images as were compared, from `baseline_scores`.
     released
         Whether the report goes to the developer; the provider's own withholds nothing.
+    dtype
+        Of the released values, as in the manifest: it decides how they are shown.
     """
     withheld = _reason_to_withhold(scores, baselines) if released else ""
     least = LEAST_IMAGES if released else 1
@@ -105,7 +110,9 @@ def summarize(
         geometry=facts.geometry,
         treatment=facts.treatment,
         statement=STATEMENT,
-        known_images_sentence=known_images_sentence(facts.parameters, facts.geometry, facts.images),
+        known_images_sentence=verdict(
+            facts.sanitizer, facts.parameters, facts.geometry, facts.images
+        ),
         images=facts.images,
         withheld=withheld,
         measured=measured,
@@ -118,7 +125,7 @@ def summarize(
         round_trip=None if withheld else round_trip,
         counts=facts.counts,
         notices=facts.notices,
-        settings=_settings(facts.geometry),
+        settings=_settings(facts.geometry, dtype),
     )
 
 
@@ -206,7 +213,7 @@ def _scalar(value: Json) -> bool | int | float | str | None:
     return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
 
 
-def _settings(geometry: Geometry) -> Settings:
+def _settings(geometry: Geometry, dtype: str) -> Settings:
     side = window_side(geometry.height, geometry.width)
     ssim = (
         f"Wang et al. 2004: Gaussian window of {WINDOW}x{WINDOW} pixels, σ = {SIGMA}, K1 = {K1}, "
@@ -218,5 +225,9 @@ def _settings(geometry: Geometry) -> Settings:
     elif side < WINDOW:
         ssim += f"; the images are small, so the window is cut to {side}x{side}"
     return Settings(
-        ssim=f"{ssim}.", view=VIEW, peak=geometry.peak, window=side, baselines=_BASELINES
+        ssim=f"{ssim}.",
+        view=view_of(dtype),
+        peak=geometry.peak,
+        window=side,
+        baselines=_BASELINES + (_ROUNDED if are_grey_levels(dtype) else ""),
     )

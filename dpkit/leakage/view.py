@@ -1,8 +1,9 @@
 """What a viewer would see of a released row.
 
-Released values are no grey levels: they have no natural black and white. A viewer has to choose,
+Released floats are no grey levels: they have no natural black and white. A viewer has to choose,
 and the usual choice is made here for each image alone: its smallest value is black, its largest
 white. Another choice gives another picture and another score, so the reports state this one.
+Released integers are grey levels of the originals' own depth, and nothing is left to choose.
 """
 
 from __future__ import annotations
@@ -12,20 +13,41 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 VIEW: Final = (
     "Each released image is shown on its own scale: its smallest value black, its largest value "
     "white, everything between in proportion. An image of one value is shown black."
 )
+GREY_VIEW: Final = (
+    "Released values are grey levels and are shown as they are: 0 is black, the largest grey "
+    "level white; no image is put on a scale of its own."
+)
+
+
+def are_grey_levels(dtype: DTypeLike) -> bool:
+    """Say whether released values of this type are grey levels: integers are, floats are not."""
+    return np.issubdtype(np.dtype(dtype), np.integer)
+
+
+def view_of(dtype: DTypeLike) -> str:
+    """Return the sentence that says how values of this type are shown."""
+    return GREY_VIEW if are_grey_levels(dtype) else VIEW
 
 
 def viewed(values: NDArray[Any], peak: int) -> NDArray[np.float64]:
-    """Return released values [n,c,h,w] as a viewer sees them, [n,h,w,c], 0 to `peak`."""
+    """Return released values [n,c,h,w] as a viewer sees them, [n,h,w,c], 0 to `peak`.
+
+    Integers (u8, u16) go from the largest of their type to `peak`: at the peak of their own depth
+    they stay what they are.
+    """
+    if are_grey_levels(values.dtype):
+        gain = peak / np.iinfo(values.dtype).max
+        return np.asarray(np.moveaxis(values, 1, -1) * gain, dtype=np.float64)
     low = values.min(axis=(1, 2, 3), keepdims=True).astype(np.float64)
     span = values.max(axis=(1, 2, 3), keepdims=True).astype(np.float64) - low
-    gain = np.divide(float(peak), span, out=np.zeros_like(span), where=span != 0)
-    return np.asarray(np.moveaxis((values - low) * gain, 1, -1), dtype=np.float64)
+    gains = np.divide(float(peak), span, out=np.zeros_like(span), where=span != 0)
+    return np.asarray(np.moveaxis((values - low) * gains, 1, -1), dtype=np.float64)
 
 
 def picture(values: NDArray[Any]) -> NDArray[np.uint8]:

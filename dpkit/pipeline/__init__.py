@@ -125,12 +125,13 @@ def publish(
     *,
     max_bad: float | None = None,
     allow_unchanged: int | None = None,
+    allow_remix: bool = False,
 ) -> Published:
     """Close a release whose shards are all written.
 
     Parameters
     ----------
-    max_bad, allow_unchanged
+    max_bad, allow_unchanged, allow_remix
         Other limits than those that `prepare` was given.
 
     Raises
@@ -143,6 +144,7 @@ def publish(
         gates = Gates(
             run.gates.max_bad if max_bad is None else max_bad,
             run.gates.allow_unchanged if allow_unchanged is None else allow_unchanged,
+            run.gates.allow_remix or allow_remix,
         )
         return close(replace(run, gates=gates), LocalEngine(), voice or Voice())
 

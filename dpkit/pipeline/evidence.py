@@ -52,22 +52,30 @@ def gather_evidence(
     manifest: Manifest,
     bad: Sequence[tuple[str, str]],
     engine: LocalEngine,
+    *,
+    caution: str = "",
 ) -> Evidence:
-    """Measure the sample, and write both editions of the report."""
+    """Measure the sample, and write both editions of the report; `caution` is said in both."""
     rows = ReleasedRows(run, finished, manifest)
+    written = [one for one in finished if one.shard.rows]
     scores = {
-        name: np.concatenate([one.scores.metrics[name] for one in finished])
-        for name in finished[0].scores.metrics
+        name: np.concatenate([one.scores.metrics[name] for one in written])
+        for name in written[0].scores.metrics
     }
     drawn = sample_rows(len(rows), int(str(run.plan.settings["audit_images"])), run.plan.secret)
     originals, measured = _measure(run, rows, drawn, engine)
-    baselines = baseline_scores(originals, run.geometry.peak)
-    facts = _facts(run, manifest)
+    baselines = baseline_scores(originals, run.geometry.peak, dtype=np.dtype(manifest.dtype))
+    facts = _facts(run, manifest, caution)
     enough = measured if len(originals) >= LEAST_IMAGES else None
-    released = summarize(facts, scores, baselines, round_trip=enough)
+    released = summarize(facts, scores, baselines, round_trip=enough, dtype=manifest.dtype)
     notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
     private = summarize(
-        replace(facts, notices=notices), scores, baselines, round_trip=measured, released=False
+        replace(facts, notices=notices),
+        scores,
+        baselines,
+        round_trip=measured,
+        released=False,
+        dtype=manifest.dtype,
     )
     shown = rows.read(drawn[:PICTURES]).values
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
@@ -87,17 +95,19 @@ def gather_evidence(
 
 def _measure(
     run: Run, rows: ReleasedRows, drawn: NDArray[np.int64], engine: LocalEngine
-) -> tuple[NDArray[Any], RoundTrip]:
-    """Return the originals of the drawn rows, and how well the key restores them."""
+) -> tuple[NDArray[Any], RoundTrip | None]:
+    """Return the originals of the drawn rows, and how well the key restores them, if it does."""
     originals, trips = [], RoundTrips(run.sanitizer, run.key, run.geometry)
     spans = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
     for sample in engine.map(rows.read, spans):
         originals.append(sample.originals)
-        trips.add(sample.originals, sample.values)
-    return np.concatenate(originals), trips.result()
+        if run.sanitizer.restorable:
+            trips.add(sample.originals, sample.values)
+    measured = trips.result() if run.sanitizer.restorable else None
+    return np.concatenate(originals), measured
 
 
-def _facts(run: Run, manifest: Manifest) -> ReleaseFacts:
+def _facts(run: Run, manifest: Manifest, caution: str) -> ReleaseFacts:
     return ReleaseFacts(
         release_id=manifest.release_id,
         created=manifest.created,
@@ -106,7 +116,7 @@ def _facts(run: Run, manifest: Manifest) -> ReleaseFacts:
         parameters=parameters(run.sanitizer),
         geometry=run.geometry,
         images=manifest.images,
-        treatment=tuple(run.sanitizer.describe(run.geometry)),
+        treatment=(*run.sanitizer.describe(run.geometry), *([caution] if caution else [])),
         counts=count_lines(manifest.parts, manifest.classes),
     )
 
@@ -114,8 +124,9 @@ def _facts(run: Run, manifest: Manifest) -> ReleaseFacts:
 def _pairs(
     rows: ReleasedRows, scores: Mapping[str, NDArray[Any]], drawn: NDArray[np.int64]
 ) -> tuple[PicturePair, ...]:
-    """Return the images most like their originals, the worst first; any where SSIM is undefined."""
-    worst = most_alike("ssim", scores["ssim"], PAIRS)
+    """Return the images most like their originals, the worst first; any where that is undefined."""
+    by = "unchanged" if "unchanged" in scores else "ssim"
+    worst = most_alike(by, scores[by], PAIRS)
     sample = rows.read(worst if len(worst) else drawn[:PAIRS])
     columns = zip(sample.numbers, sample.paths, sample.originals, sample.values, strict=True)
     return tuple(

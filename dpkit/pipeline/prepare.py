@@ -5,22 +5,24 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import os
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
+from dpkit.pipeline.company import find_companions, refuse_unmixable
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.request import Gates
 from dpkit.pipeline.selfcheck import refuse_names_in_kept
 from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import Output, ReleaseState, RunRecord
 from dpkit.pipeline.terms import Terms, known_terms, new_terms, scan_options
-from dpkit.plan import ReleaseName, duplicates, make_plan
+from dpkit.plan import Borders, ReleaseName, duplicates, make_plan
 from dpkit.readers.folder import FolderSource
 from dpkit.readers.listing import source_folder
 from dpkit.readers.scan import scan
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Geometry, Json, Key, Secret
     from dpkit.types.voice import Voice
+
+
+MOST_SHARD_BYTES: Final = 2**31  # of originals, where a shard grows to hold a label's company
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ def refuse_places(request: ReleaseRequest) -> None:
     if request.out.exists():
         raise UsageError(f"the output {request.out} exists", remedy="name another with --out")
     source_folder(request.source)
+    refuse_unmixable(request)
 
 
 def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
@@ -149,8 +155,13 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
     )
     refuse_names_in_kept(rows)
     seed = held.key.seed if held else fresh_secret()
-    plan = make_plan(rows, terms.split, seed, _name_release(), _rows_per_shard(request, terms))
-    settings = _settings(request, terms, scanned, rows)
+    dropped: tuple[tuple[str, str], ...] = ()
+    if terms.sanitizer.least_company:
+        found = find_companions(request, terms, scanned, rows, seed)
+        rows, dropped = found.rows, found.dropped
+        _say_dropped(dropped, voice)
+    plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
+    settings = _settings(request, terms, scanned, rows, dropped)
     held = held or _new_key(keystore, terms, seed, voice)
     signing_key(keystore)  # made now, so that whoever publishes finds it
     sealed = seal_plan(keystore, plan, held.key_id, settings)
@@ -209,7 +220,13 @@ def _held_key(keystore: Keystore, key_id: str) -> _SealedKey:
     return _SealedKey(sealed.object_id, open_key(sealed), terms)
 
 
-def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) -> dict[str, Json]:
+def _settings(
+    request: ReleaseRequest,
+    terms: Terms,
+    scanned: Scan,
+    rows: Rows,
+    dropped: tuple[tuple[str, str], ...],
+) -> dict[str, Json]:
     return {
         "terms": terms.to_json(),
         "source": str(request.source.resolve()),
@@ -220,15 +237,24 @@ def _settings(request: ReleaseRequest, terms: Terms, scanned: Scan, rows: Rows) 
         "audit_images": request.audit_images,
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
+        "dropped": [list(entry) for entry in dropped],
         "skipped": scanned.skipped,
         "notices": list(scanned.notices),
         "duplicates": [list(paths) for paths in duplicates(rows)],
     }
 
 
-def _rows_per_shard(request: ReleaseRequest, terms: Terms) -> int:
-    row_bytes = terms.rule.geometry.elements * terms.sanitizer.values_dtype().itemsize
-    return max(1, request.shard_mb * 2**20 // row_bytes)
+def _borders(request: ReleaseRequest, terms: Terms) -> Borders:
+    geometry, sanitizer = terms.rule.geometry, terms.sanitizer
+    row_bytes = geometry.elements * sanitizer.values_dtype(geometry).itemsize
+    rows = max(1, request.shard_mb * 2**20 // row_bytes)
+    most = max(rows, MOST_SHARD_BYTES // row_bytes)
+    return Borders(rows, sanitizer.least_company, most)
+
+
+def _say_dropped(dropped: tuple[tuple[str, str], ...], voice: Voice) -> None:
+    for reason, count in Counter(reason for _, reason in dropped).items():
+        voice.notice(f"left out, because {reason}: {count:,} images")
 
 
 def _name_release() -> ReleaseName:

@@ -10,11 +10,12 @@ import numpy as np
 from dpkit import __version__
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import DpkitError, UsageError
-from dpkit.leakage.bounds import known_images_sentence
+from dpkit.leakage.verdict import verdict
 from dpkit.pipeline.counts import count_parts
 from dpkit.pipeline.evidence import Evidence, gather_evidence
 from dpkit.pipeline.private_csv import csv_pieces
 from dpkit.pipeline.quarantine import check_share
+from dpkit.pipeline.remix import count_again, enter_images, remix_sentence
 from dpkit.pipeline.rows import Finished
 from dpkit.pipeline.scores import ShardScores
 from dpkit.pipeline.selfcheck import check_release
@@ -29,6 +30,7 @@ from dpkit.release.read import Release
 from dpkit.release.tree import CARD, INDEX, REPORT, REPORT_PAGE
 from dpkit.release.verify import verify
 from dpkit.sanitizers.base import parameters
+from dpkit.types import PARTS
 from dpkit.types.evidence import STATEMENT
 
 if TYPE_CHECKING:
@@ -104,19 +106,22 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
         Too many images are bad, or the self-check found something.
     """
     finished = finished_shards(run)
-    bad = _bad(run, finished)
+    bad, dropped = _bad(run, finished), _pairs(run, "dropped")
     images = sum(f.shard.rows for f in finished)
     private = private_folder(run.state.folder)
     quarantine = private / "quarantine.csv"
-    write_private(quarantine, csv_pieces(["file", "reason"], bad))
+    write_private(quarantine, csv_pieces(["file", "reason"], sorted([*bad, *dropped])))
     check_share(bad, images + len(bad), run.gates.max_bad)
     if not images:
         raise DpkitError("no image is left to publish", remedy=f"see the reasons in {quarantine}")
     voice.notice("measuring and checking the release")
+    again = count_again(run, finished)
     signer = signing_key(run.keystore)
     manifest = manifest_of(run, finished, signer)
     with one_blas_thread():  # its products are small: a second thread would only spin
-        evidence = gather_evidence(run, finished, manifest, bad, engine)
+        evidence = gather_evidence(
+            run, finished, manifest, sorted([*bad, *dropped]), engine, caution=remix_sentence(again)
+        )
     voice.safe_point()
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
@@ -126,9 +131,10 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     voice.safe_point()
     for name, pieces in evidence.private.items():
         write_private(private / name, pieces)
+    enter_images(run, finished, again)
     _move_into_place(run)
     return Published(
-        run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad),
+        run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad) + len(dropped),
         len(_list(run.plan.settings["duplicates"])), manifest.parts, signer.public.fingerprint,
         evidence.top_line, private / "report.html", quarantine,
     )  # fmt: skip
@@ -158,11 +164,12 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
     """Put together everything public about the release."""
     settings = run.plan.settings
     classes = run.terms.entries()
-    rows = ((f.shard.part, f.rows(run)) for f in finished)
+    rows = ((f.shard.part, f.rows(run)) for f in finished if f.shard.rows)
+    plain = [part for part in PARTS if run.sanitizer.leaves_plain(part)]
     task: Any = settings["task"]
-    parts = count_parts(rows, classes)
+    parts = count_parts(rows, classes, plain)
     images = sum(part.images for part in parts)
-    known = known_images_sentence(parameters(run.sanitizer), run.geometry, images)
+    said = verdict(run.sanitizer.name, parameters(run.sanitizer), run.geometry, images)
     return Manifest(
         release_id=run.plan.release_id,
         key_id=run.plan.key_id,
@@ -170,7 +177,7 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
         tool=f"dpkit {__version__}",
         sanitizer=SanitizerEntry(run.sanitizer.name, parameters(run.sanitizer)),
         geometry=run.geometry,
-        dtype=run.sanitizer.values_dtype().name,
+        dtype=run.sanitizer.values_dtype(run.geometry).name,
         reading=dict(run.source.describe()),
         task=task,
         classes=classes,
@@ -180,7 +187,7 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
         parts=parts,
         shards=tuple(f.shard for f in finished if f.shard.rows),
         training={**run.sanitizer.training(run.geometry), **_moments(run, finished)},
-        statement=". ".join(filter(None, (STATEMENT, known))),
+        statement=". ".join(filter(None, (STATEMENT, said))),
         signer=Signer(signer.public.text, signer.public.fingerprint),
     )
 
@@ -240,9 +247,12 @@ def _move_into_place(run: Run) -> None:
 
 
 def _bad(run: Run, finished: list[Finished]) -> list[tuple[str, str]]:
-    pairs = (_list(entry) for entry in _list(run.plan.settings["bad"]))
-    at_scan = [(str(path), str(reason)) for path, reason in pairs]
-    return sorted([*at_scan, *(entry for one in finished for entry in one.scores.bad)])
+    return sorted([*_pairs(run, "bad"), *(entry for one in finished for entry in one.scores.bad)])
+
+
+def _pairs(run: Run, name: str) -> list[tuple[str, str]]:
+    pairs = (_list(entry) for entry in _list(run.plan.settings[name]))
+    return [(str(path), str(reason)) for path, reason in pairs]
 
 
 def _list(value: Json) -> list[Json]:

@@ -30,10 +30,13 @@ class Gates:
         Largest share of unreadable images, 0 to 1.
     allow_unchanged
         Rows that may equal their original (blank images).
+    allow_remix
+        Whether images that were mixed before may be mixed again.
     """
 
     max_bad: float = 0.01
     allow_unchanged: int = 0
+    allow_remix: bool = False
 
     def __post_init__(self) -> None:
         _within("--max-bad", self.max_bad, 0, 1)
@@ -58,6 +61,9 @@ class ReleaseRequest:
         Mebibytes of values in a shard, at least one row.
     audit_images
         Size of the sample on which baselines and restoration are measured.
+    merge_labels, drop_small_labels, mix_bins
+        For sanitizers that mix: labels that are mixed as one (`A,B`), whether those that are too
+        small are left out, and into how many classes the numbers of `mix_column` fall.
     given
         Names of the options that the user wrote: those that a re-used key may not contradict.
     """
@@ -75,11 +81,21 @@ class ReleaseRequest:
     shard_mb: int = 256
     gates: Gates = field(default_factory=Gates)
     audit_images: int = 256
+    merge_labels: tuple[str, ...] = ()
+    drop_small_labels: bool = False
+    mix_bins: int | None = None
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         _within("--shard-mb", self.shard_mb, 1, 65536)
         _within("--audit-images", self.audit_images, 20, 65536)
+        if self.mix_bins is not None:
+            _within("--mix-bins", self.mix_bins, 2, 65536)
+        if self.key_id is not None and self.sanitizer.fresh_keys:
+            raise UsageError(
+                f"{self.sanitizer.name} takes no --key: its draws must be fresh in every release",
+                remedy="leave --key out",
+            )
         if self.hide_classes and self.publish_classes:
             raise UsageError("--hide-classes and --publish-classes contradict each other")
         if self.out.resolve().is_relative_to(self.source.resolve()):
@@ -110,6 +126,9 @@ class ReleaseRequest:
                 self.publish_classes,
                 self.shard_mb,
                 self.audit_images,
+                self.merge_labels,
+                self.drop_small_labels,
+                self.mix_bins,
             ],
         }
         text = json.dumps(facts, sort_keys=True, default=str)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from dpkit.errors import IntegrityError
+from dpkit.keystore.ledger import MARK_BYTES
 from dpkit.pipeline.state import write_private
+from dpkit.release.selfcheck import TAG_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,12 +25,18 @@ if TYPE_CHECKING:
 _METRIC = "metric/"
 
 
+def no_marks() -> NDArray[np.uint8]:
+    """Return no mark, u8 [0,32]."""
+    return np.empty((0, MARK_BYTES), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class ShardScores:
     """What was measured on one shard.
 
     `good` bool [planned rows]; `metrics` float [released rows] by name; `tags` u8 [released
-    rows,16]; `sums` float64 [2,c]; `bad` the (file, reason) of rows that left the shard.
+    rows,16]; `sums` float64 [2,c]; `bad` the (file, reason) of rows that left the shard; `marks`
+    u8 [mixed rows,32], what the ledger knows them by.
     """
 
     good: NDArray[np.bool_]
@@ -36,6 +44,14 @@ class ShardScores:
     tags: NDArray[np.uint8]
     sums: NDArray[np.float64]
     bad: tuple[tuple[str, str], ...]
+    marks: NDArray[np.uint8] = field(default_factory=no_marks)
+
+    @classmethod
+    def of_nobody(
+        cls, good: NDArray[np.bool_], bad: tuple[tuple[str, str], ...], channels: int
+    ) -> ShardScores:
+        """Return the scores of a shard that every row left."""
+        return cls(good, {}, np.empty((0, TAG_BYTES), np.uint8), np.zeros((2, channels)), bad)
 
     @classmethod
     def gather(cls, tiles: Sequence[Tile]) -> ShardScores:
@@ -57,6 +73,7 @@ class ShardScores:
         bad = np.array([text for entry in self.bad for text in entry], dtype=str)
         columns = {f"{_METRIC}{name}": column for name, column in self.metrics.items()}
         columns |= {"good": self.good, "tags": self.tags, "sums": self.sums, "bad": bad}
+        columns["marks"] = self.marks
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **columns)
         write_private(path, [file.getvalue()])
@@ -80,7 +97,9 @@ class ShardScores:
                 for name, column in columns.items()
                 if name.startswith(_METRIC)
             }
-            return cls(columns["good"], metrics, columns["tags"], columns["sums"], bad)
+            return cls(
+                columns["good"], metrics, columns["tags"], columns["sums"], bad, columns["marks"]
+            )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise IntegrityError(
                 f"the scores {path} cannot be read",

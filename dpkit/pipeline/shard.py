@@ -2,27 +2,31 @@
 
 Tiles are computed by the engine's threads into one buffer and stream, in order, into the file.
 A row that cannot be read leaves its shard; the file is then written again from the tiles,
-which still hold the rows that are left. A shard that no row is left of has no file.
+which still hold the rows that are left. A shard that no row is left of has no file. A sanitizer
+that mixes gets the whole shard decoded first, so nobody leaves it once tiles are made.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError
+from dpkit.pipeline.gathering import gather
+from dpkit.pipeline.remix import refuse_known
 from dpkit.pipeline.scores import ShardScores
-from dpkit.pipeline.tile import Tile, make_tile, tag_secret
+from dpkit.pipeline.tile import Tile, decode_tile, make_tile, tag_secret
 from dpkit.release.manifest import Shard
 from dpkit.release.shards import ShardHeader, write_shard
 from dpkit.release.tree import sha256_of
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -71,7 +75,7 @@ def shard_header(run: Run, planned: PlannedShard, rows: PlannedRows) -> ShardHea
         release_id=run.plan.release_id,
         part=planned.part,
         sanitizer=run.sanitizer.name,
-        dtype=run.sanitizer.values_dtype().name,
+        dtype=run.sanitizer.values_dtype(run.geometry).name,
         image_shape=_row_shape(run),
         target_dtype=rows.targets.dtype.name,
         target_shape=rows.targets.shape[1:],
@@ -81,14 +85,22 @@ def shard_header(run: Run, planned: PlannedShard, rows: PlannedRows) -> ShardHea
 def _write(
     run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]
 ) -> tuple[Shard, ShardScores]:
+    if run.sanitizer.least_company:
+        return _write_mixed(run, number, engine, seen)
     planned = run.plan.shards[number]
     rows = run.plan.rows_of(number)
     header = shard_header(run, planned, rows)
     path = run.output.partial / planned.file
     tiles: list[Tile] = []
     written = None
+    secret = tag_secret(run)
+
+    def work(span: slice, out: NDArray[Any]) -> Tile:
+        return decode_tile(run, take(rows, span), secret, out)
+
     with suppress(_RowsLeftError):
-        written = write_shard(path, header, len(rows), _stream(run, rows, engine, tiles, seen))
+        made = _make_tiles(run, len(rows), work, engine)
+        written = write_shard(path, header, len(rows), _batches(made, tiles, seen))
     if written is None:  # some row could not be read
         left = sum(int(tile.good.sum()) for tile in tiles)
         rest = (tile.batch.take(tile.good) for tile in tiles)
@@ -97,28 +109,56 @@ def _write(
     return written, ShardScores.gather(tiles)
 
 
+def _write_mixed(
+    run: Run, number: int, engine: LocalEngine, seen: Callable[[int], None]
+) -> tuple[Shard, ShardScores]:
+    """Decode the whole shard first: every image may be another's donor."""
+    planned, rows = run.plan.shards[number], run.plan.rows_of(number)
+    gathered = gather(run, planned, rows, engine, seen)
+    refuse_known(run, gathered)
+    header = shard_header(run, planned, rows)
+    secret = tag_secret(run)
+    tiles: list[Tile] = []
+
+    def work(span: slice, out: NDArray[Any]) -> Tile:
+        return make_tile(run, gathered.batch(span), secret, out, {})
+
+    left = len(gathered.rows)
+    if not left:
+        nothing = Shard(planned.file, planned.part, 0, 0, "")
+        return nothing, ShardScores.of_nobody(gathered.good, gathered.bad, run.geometry.channels)
+    made = _make_tiles(run, left, work, engine)
+    batches = _batches(made, tiles, lambda _rows: None)  # they were counted when decoded
+    written = write_shard(run.output.partial / planned.file, header, left, batches)
+    scores = ShardScores.gather(tiles)
+    return written, replace(scores, good=gathered.good, bad=gathered.bad, marks=gathered.marks)
+
+
 class _RowsLeftError(Exception):
     """Rows of this shard could not be read: the streamed file has the wrong length."""
 
 
-def _stream(
-    run: Run,
-    rows: PlannedRows,
-    engine: LocalEngine,
-    tiles: list[Tile],
-    seen: Callable[[int], None],
-) -> Iterator[SanitizedBatch]:
-    """Yield the tiles' batches in order, keep every tile; give up after the last if rows left."""
-    values: NDArray[Any] = np.empty((len(rows), *_row_shape(run)), run.sanitizer.values_dtype())
+def _make_tiles(
+    run: Run, rows: int, work: Callable[[slice, NDArray[Any]], Tile], engine: LocalEngine
+) -> Iterator[Tile]:
+    """Yield the tiles of a shard in order; `work` makes the rows of a slice, into its array."""
+    dtype = run.sanitizer.values_dtype(run.geometry)
+    values: NDArray[Any] = np.empty((rows, *_row_shape(run)), dtype)
     step = run.sanitizer.tile_images(run.geometry)
-    secret = tag_secret(run)
 
-    def work(start: int) -> Tile:
+    def tile_at(start: int) -> Tile:
         span = slice(start, start + step)
-        return make_tile(run, take(rows, span), secret, values[span])
+        return work(span, values[span])
 
+    return engine.map(tile_at, range(0, rows, step))
+
+
+def _batches(
+    made: Iterable[Tile], tiles: list[Tile], seen: Callable[[int], None]
+) -> Iterator[SanitizedBatch]:
+    """Yield the tiles' batches, keep every tile; give up after the last if rows left."""
     complete = True
-    for tile in engine.map(work, range(0, len(rows), step)):
+    for tile in made:
         tiles.append(tile)
         seen(len(tile.good))
         complete = complete and not tile.bad

@@ -44,19 +44,31 @@ def tag_secret(run: Run) -> Secret:
     return derive(run.key.seed, "self-check", run.plan.release_id.encode())
 
 
-def make_tile(run: Run, rows: PlannedRows, secret: Secret, out: NDArray[Any]) -> Tile:
+def decode_tile(run: Run, rows: PlannedRows, secret: Secret, out: NDArray[Any]) -> Tile:
     """Decode, sanitize and measure `rows` into `out` [n,c,h,w]."""
     pixels, bad = decode_rows(run, rows)
+    reasons = {i: (rows.paths[i], reason) for i, reason in bad.items()}
     batch = ImageBatch(pixels, rows.targets, rows.ids, rows.groups)
+    return make_tile(run, batch, secret, out, reasons)
+
+
+def make_tile(
+    run: Run,
+    batch: ImageBatch,
+    secret: Secret,
+    out: NDArray[Any],
+    bad: Mapping[int, tuple[str, str]],
+) -> Tile:
+    """Sanitize and measure a batch into `out` [n,c,h,w]; `bad` rows are black and do not count."""
     clean = run.sanitizer.apply(batch, run.key, run.geometry, out)
-    good = np.ones(len(rows), dtype=bool)
+    good = np.ones(len(batch), dtype=bool)
     good[list(bad)] = False
     return Tile(
         clean,
         good,
-        tuple((rows.paths[i], reason) for i, reason in bad.items()),
-        score(pixels, clean.values, run.geometry.peak),
-        row_tags(run, pixels, secret),
+        tuple(bad.values()),
+        score(batch.pixels, clean.values, run.geometry.peak),
+        row_tags(run, batch.pixels, secret),
         channel_sums(clean.values[good] if bad else clean.values),
     )
 

@@ -52,6 +52,8 @@ class LabelTable:
         None infers it: one column is `single`, several or a separator are `multi`.
     group_column, part_column, keep_columns
         Who belongs together, into which part, and what else travels with the release.
+    mix_column
+        Within what images are mixed, where that is not their label.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class LabelTable:
     group_column: str | None = None
     part_column: str | None = None
     keep_columns: tuple[str, ...] = ()
+    mix_column: str | None = None
 
     def __post_init__(self) -> None:
         if self.label_sep is not None and (not self.label_sep or len(self.label_columns) != 1):
@@ -76,7 +79,7 @@ class LabelTable:
     @property
     def named(self) -> tuple[str, ...]:
         """Every column that the user named, but for the file's, each once."""
-        single = (self.group_column, self.part_column)
+        single = (self.group_column, self.part_column, self.mix_column)
         wanted = (*single, *self.label_columns, *self.keep_columns)
         return tuple(dict.fromkeys(name for name in wanted if name is not None))
 

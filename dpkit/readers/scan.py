@@ -73,6 +73,8 @@ class Scan:
         What cannot be read, how many names were no images', what the provider should know.
     label_sep
         What separates the labels within a cell, if anything does.
+    strata
+        By row, within what it is mixed, where the table gives it.
     """
 
     root: Path
@@ -91,6 +93,7 @@ class Scan:
     skipped: int
     notices: tuple[str, ...]
     label_sep: str | None = None
+    strata: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -215,4 +218,5 @@ def _assemble(
         skipped=listing.skipped,
         notices=tuple(notice for notice in (links, *said.notices) if notice),
         label_sep=said.label_sep,
+        strata=said.strata,
     )

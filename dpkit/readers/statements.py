@@ -37,6 +37,7 @@ class Statements:
     label_sep: str | None = None
     bad: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    strata: tuple[str, ...] | None = None
 
     def take(self, mask: NDArray[np.bool_]) -> Statements:
         """Return the rows where `mask` [n] is true."""
@@ -49,6 +50,7 @@ class Statements:
             labels=None if self.labels is None else _where(self.labels, chosen),
             parts=None if self.parts is None else _where(self.parts, chosen),
             groups=None if self.groups is None else _where(self.groups, chosen),
+            strata=None if self.strata is None else _where(self.strata, chosen),
             kept={name: _where(column, chosen) for name, column in self.kept.items()},
         )
 
@@ -79,7 +81,8 @@ def read_statements(
     said = _of_folders(chosen, folders_are_parts=folders_are_parts, labels=not table.label_columns)
     said = replace(
         said,
-        groups=_groups(chosen, columns, table.group_column),
+        groups=_filled(chosen, columns, table.group_column, "group"),
+        strata=_filled(chosen, columns, table.mix_column, "label to mix by"),
         kept={name: columns[name] for name in table.keep_columns},
         bad=matches.conflicts,
         notices=(*matches.notices, bare),
@@ -148,16 +151,17 @@ def _task(table: LabelTable, labels: Sequence[tuple[str, ...]]) -> Task:
     return "single"
 
 
-def _groups(
-    paths: Sequence[str], columns: Mapping[str, tuple[str, ...]], name: str | None
+def _filled(
+    paths: Sequence[str], columns: Mapping[str, tuple[str, ...]], name: str | None, what: str
 ) -> tuple[str, ...] | None:
+    """Return a column whose every cell must say something."""
     if name is None:
         return None
     bare = [path for path, cell in zip(paths, columns[name], strict=True) if not cell]
     if bare:
         raise UsageError(
-            f"{len(bare)} files have no group in column {name!r}, such as {bare[0]}",
-            remedy="fill them in: who belongs together decides what may be in which part",
+            f"{len(bare)} files have no {what} in column {name!r}, such as {bare[0]}",
+            remedy="fill them in: it decides which images may meet",
         )
     return columns[name]
 

@@ -1,7 +1,8 @@
 """What a developer sees of a release: facts in a dictionary, rows in a picture.
 
-Each row is shown by its own min-max view: its smallest value black, its largest white. That
-is how a viewer would show floats; it says nothing about what can be computed from them.
+Integers are grey levels and shown as they are. A row of floats is shown by its own min-max view,
+its smallest value black, its largest white: that is how a viewer would show it, and says nothing
+about what can be computed from it.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def _random_rows(release: Release, n: int, seed: int | None) -> list[NDArray[Any
 def _view(row: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a row [c,h,w] as a picture u8 [h',w',3]."""
     values = row.astype(np.float64)
-    low, high = values.min(), values.max()
+    whole = np.issubdtype(row.dtype, np.integer)
+    low, high = (0, np.iinfo(row.dtype).max) if whole else (values.min(), values.max())
     grey = np.round((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
     picture = np.broadcast_to(grey.transpose(1, 2, 0), (*grey.shape[1:], 3))
     factor = -(-LEAST_SIDE // min(grey.shape[1:])) if min(grey.shape[1:]) < LEAST_SIDE else 1

@@ -48,21 +48,30 @@ class ClassEntry:
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How many images and groups of a part carry one label (or hold 1, for multi-label)."""
+    """How many images and groups of a part carry one label (or hold 1, for multi-label).
+
+    `least_pool` is the smallest number of images of one shard among which an image of this label
+    found its donors, itself counted; 0 where images are not mixed.
+    """
 
     index: int
     images: int
     groups: int
+    least_pool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PartCounts:
-    """The size of one part; `labels` is empty for task none and regression."""
+    """The size of one part; `labels` is empty for task none and regression.
+
+    `least_pool` is the smallest of the part, as in `LabelCount`.
+    """
 
     part: Part
     images: int
     groups: int
     labels: tuple[LabelCount, ...]
+    least_pool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,19 +273,23 @@ def _class_index(fields: Fields) -> int:
 def _part(fields: Fields) -> PartCounts:
     labels = tuple(_label(c) for c in fields.children("labels", most=MAX_CLASSES))
     part = cast("Part", fields.one_of("part", PARTS))
-    counts = PartCounts(part, *_images_and_groups(fields), labels)
+    counts = PartCounts(part, *_images_and_groups(fields), labels, _least_pool(fields))
     fields.end()
     return counts
 
 
 def _label(fields: Fields) -> LabelCount:
-    count = LabelCount(_class_index(fields), *_images_and_groups(fields))
+    count = LabelCount(_class_index(fields), *_images_and_groups(fields), _least_pool(fields))
     fields.end()
     return count
 
 
 def _images_and_groups(fields: Fields) -> tuple[int, int]:
     return fields.whole("images", 0, MAX_ROWS), fields.whole("groups", 0, MAX_ROWS)
+
+
+def _least_pool(fields: Fields) -> int:
+    return fields.whole_or_0("least_pool", MAX_ROWS)
 
 
 def _shard(fields: Fields) -> Shard:

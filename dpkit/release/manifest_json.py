@@ -89,6 +89,10 @@ class Fields:
             malformed(f"{self._named(name)} is no whole number from {least} to {most}")
         return value
 
+    def whole_or_0(self, name: str, most: int) -> int:
+        """Take a whole number from 0, which is 0 where a field of later releases is absent."""
+        return self.whole(name, 0, most) if name in self._left else 0
+
     def flag(self, name: str) -> bool:
         """Take true or false."""
         value = self._take(name)

@@ -74,6 +74,7 @@ def _check_labels(manifest: Manifest, part: PartCounts) -> None:
     _require(known.issuperset(counted), f"a label of {part.part} that is no class")
     _require(part.groups <= part.images, f"{part.part}: more groups than images")
     for label in part.labels:
+        _require(label.least_pool <= part.images, f"{part.part}: a pool larger than the part")
         within = label.groups <= label.images <= part.images and label.groups <= part.groups
         _require(within, f"{part.part}: label {label.index} counts more than the part holds")
     if manifest.task == "single":

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 
 if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
 
-SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph}
+SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix}
 
 __all__ = ["SANITIZERS"]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dpkit.types import Geometry, ImageBatch, Json, Key, SanitizedBatch, Secret
+    from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
 
 
 def param(default: Any, *, help: str, symbol: str = "", choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 (click's word)
@@ -25,6 +25,16 @@ class Sanitizer(Protocol):
     summary: ClassVar[str]
     paper: ClassVar[str]
     default_size: ClassVar[tuple[int, int]]  # the paper's own [height, width]
+    fresh_keys: ClassVar[bool]  # whether a data key must never serve two releases
+    restorable: ClassVar[bool]  # whether the key gives the originals back
+
+    @property
+    def least_company(self) -> int:
+        """Rows of a label that stand together in a shard; 0 where each image stands alone."""
+
+    @property
+    def donors(self) -> int:
+        """Images of another group that an image needs to be mixed with; 0 where it needs none."""
 
     def check(self, geometry: Geometry) -> None:
         """Raise `UsageError`, with what would work, where these parameters cannot."""
@@ -38,7 +48,7 @@ class Sanitizer(Protocol):
     def fit(self, geometry: Geometry, seed: Secret) -> Key:
         """Make the key: a function of parameters, geometry and `seed` alone."""
 
-    def values_dtype(self) -> np.dtype[Any]:
+    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:
         """Return the type of the released values."""
 
     def tile_images(self, geometry: Geometry) -> int:
@@ -55,11 +65,23 @@ class Sanitizer(Protocol):
             [n,c,h,w] of `values_dtype`, C-contiguous; where given, it receives the values.
         """
 
+    def lonely(self, company: Company) -> NDArray[np.int64]:
+        """Return the places of images that must leave the shard for want of company, int64."""
+
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """Return pixels [n,h,w,c] in the released type and layout [n,c,h,w], not sanitized."""
 
+    def leaves_plain(self, part: Part) -> bool:
+        """Say whether the images of this part are released as they are, by the user's wish."""
+
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
-        """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w]."""
+        """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w].
+
+        Raises
+        ------
+        UsageError
+            What was done to the images cannot be undone, by anybody.
+        """
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn from the values: the static part of the manifest's training block."""

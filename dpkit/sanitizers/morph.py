@@ -35,7 +35,7 @@ from dpkit.types import Key, SanitizedBatch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
 
 _LOOKS_LIKE_ITS_ORIGINAL: Final = 192  # q; up to 32 the paper's Fig. 7 shows SSIM 0.77 and more
 
@@ -60,6 +60,10 @@ class Morph:
     summary: ClassVar[str] = "Multiply every image by a secret matrix (MoLe data morphing)."
     paper: ClassVar[str] = "MoLe"
     default_size: ClassVar[tuple[int, int]] = (128, 128)
+    fresh_keys: ClassVar[bool] = False
+    restorable: ClassVar[bool] = True
+    least_company: ClassVar[int] = 0
+    donors: ClassVar[int] = 0
 
     kappa: int = param(16, help="Blocks of an image; each is morphed by itself.", symbol="κ")
     core: str = param(
@@ -142,7 +146,7 @@ class Morph:
         core = drawn.core if self._is_distinct else drawn.core[0]
         return Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
 
-    def values_dtype(self) -> np.dtype[Any]:
+    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float32 or float16."""
         return np.dtype(self.dtype)
 
@@ -192,7 +196,7 @@ class Morph:
         flat = np.ascontiguousarray(pixels).reshape(len(pixels), geometry.elements)
         unroll(flat, self._affine(geometry).astype(np.float32), rows)
         shaped = rows.reshape(-1, geometry.channels, geometry.height, geometry.width)
-        return shaped.astype(self.values_dtype(), copy=False)
+        return shaped.astype(self.values_dtype(geometry), copy=False)
 
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
         """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w].
@@ -217,6 +221,14 @@ class Morph:
             out=pixels,
         )
         return pixels
+
+    def lonely(self, company: Company) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
+        """Return nobody: each image is morphed by itself."""
+        return np.empty(0, np.int64)
+
+    def leaves_plain(self, part: Part) -> bool:  # noqa: ARG002 (the protocol's signature)
+        """Say no: every part is morphed."""
+        return False
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: a layer that maps each block by itself, not a convolution."""
@@ -268,8 +280,11 @@ class Morph:
             raise DpkitError(f"pixels {pixels.dtype} {pixels.shape[1:]} do not fit {geometry}")
         shape = (len(pixels), geometry.channels, *size)
         if out is None:
-            return np.empty(shape, self.values_dtype())
-        if (out.shape, out.dtype) != (shape, self.values_dtype()) or not out.flags.c_contiguous:
+            return np.empty(shape, self.values_dtype(geometry))
+        if (out.shape, out.dtype) != (
+            shape,
+            self.values_dtype(geometry),
+        ) or not out.flags.c_contiguous:
             raise DpkitError(f"out is not a C-contiguous {self.dtype} array of shape {shape}")
         return out
 

@@ -116,12 +116,17 @@ class RoundTrip:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Images and groups of one part and label; the label is empty for the whole part."""
+    """Images and groups of one part and label; the label is empty for the whole part.
+
+    `least_pool` is the smallest number of images of one shard among which one of them found its
+    donors, itself counted; 0 where images are not mixed.
+    """
 
     part: str
     label: str
     images: int
     groups: int
+    least_pool: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,8 @@ class LeakageReport:
     statement
         `STATEMENT`, for as long as `attacks` is empty.
     known_images_sentence
-        How many known images open all of them; empty where that is not known.
+        What is known without an attack: how many known images open all of them, or how much of
+        an image is still in place; empty where nothing is known.
     images
         In the release.
     withheld

@@ -73,17 +73,42 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """The images among which a row of the same shard may find donors, private.
+
+    `planes` u8 or u16 [m,c,h,w], the originals; `strata` int64 [m], the label that each may be
+    mixed with; `groups` int64 [m], equal for images of one group; `numbers` int64 [m], each row's
+    place in the whole plan, which names its draws. `part` is the part of them all.
+    """
+
+    planes: NDArray[Any]
+    strata: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    part: Part
+
+    def __post_init__(self) -> None:
+        _same_length(self.planes, self.strata, self.groups, self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+
+@dataclass(frozen=True, slots=True)
 class ImageBatch:
     """Raw images, private.
 
     `pixels` u8 or u16 [n,h,w,c]; `targets` int64 [n], uint8 [n,classes] or float32 [n,k];
-    `ids` and `groups` S26 [n], the pseudonyms under which the rows may be published.
+    `ids` and `groups` S26 [n], the pseudonyms under which the rows may be published. For a
+    sanitizer that mixes, `company` is its shard and `places` int64 [n] where in it these rows are.
     """
 
     pixels: NDArray[Any]
     targets: NDArray[Any]
     ids: NDArray[np.bytes_]
     groups: NDArray[np.bytes_]
+    company: Company | None = None
+    places: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         _same_length(self.pixels, self.targets, self.ids, self.groups)
@@ -96,7 +121,7 @@ class ImageBatch:
 class SanitizedBatch:
     """Sanitized rows: the only batch that a shard writer accepts.
 
-    `values` [n,c,h,w] float32, float16 or uint8; the other columns as in `ImageBatch`.
+    `values` [n,c,h,w] float32, float16, uint8 or uint16; the other columns as in `ImageBatch`.
     """
 
     values: NDArray[Any]

@@ -21,7 +21,8 @@ class Rows:
 
     `sha256` u8 [n,32] of the file; `targets` as in `ImageBatch`; `groups` the provider's names,
     `parts` the provider's own split, each None where the provider gave none; `kept` the columns
-    of the provider's table that may travel.
+    of the provider's table that may travel; `strata` int64 [n] the label that a row may be mixed
+    with, None for sanitizers that treat each image by itself.
     """
 
     paths: tuple[str, ...]
@@ -30,6 +31,7 @@ class Rows:
     groups: tuple[str, ...] | None
     parts: tuple[Part, ...] | None
     kept: Mapping[str, tuple[str, ...]]
+    strata: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -46,6 +48,7 @@ class PlannedRows:
     groups: NDArray[np.bytes_]
     group_names: tuple[str, ...]
     kept: Mapping[str, tuple[str, ...]]
+    strata: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -85,6 +88,20 @@ class ReleasePlan:
         return take(self.rows, slice(shard.start, shard.stop))
 
 
+def keep(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """Return the rows where the mask [n] is true."""
+    where = mask.nonzero()[0]
+    return Rows(
+        paths=_pick(rows.paths, where),
+        sha256=rows.sha256[where],
+        targets=rows.targets[where],
+        groups=None if rows.groups is None else _pick(rows.groups, where),
+        parts=None if rows.parts is None else tuple(rows.parts[i] for i in where),
+        kept={name: _pick(column, where) for name, column in rows.kept.items()},
+        strata=None if rows.strata is None else rows.strata[where],
+    )
+
+
 def take(rows: PlannedRows, where: slice | NDArray[np.intp]) -> PlannedRows:
     """Return some rows of a plan, by slice or by index."""
     return PlannedRows(
@@ -95,6 +112,7 @@ def take(rows: PlannedRows, where: slice | NDArray[np.intp]) -> PlannedRows:
         groups=rows.groups[where],
         group_names=_pick(rows.group_names, where),
         kept={name: _pick(column, where) for name, column in rows.kept.items()},
+        strata=None if rows.strata is None else rows.strata[where],
     )
 
 

@@ -7,7 +7,7 @@ from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import find_plan, open_plan, plans_of_key, seal_plan
 from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
-from dpkit.plan import ReleaseName, Split, make_plan
+from dpkit.plan import Borders, ReleaseName, Split, make_plan
 from dpkit.types import Key, Rows, Secret
 
 SEED = Secret(b"k" * 32)
@@ -31,7 +31,7 @@ def plan():
         kept={"site": tuple(f"=s{i}" for i in range(n)), "note": ("",) * n},
     )
     release = ReleaseName("rel-1", "2026-01-01", Secret(b"r" * 32))
-    return make_plan(rows, Split("60/20/20"), SEED, release, 7)
+    return make_plan(rows, Split("60/20/20"), SEED, release, Borders(7))
 
 
 def test_every_shard_of_a_plan_opens_alone_and_whole(store, plan):

@@ -1,4 +1,4 @@
-"""A small real release: photographs of scikit-image, morphed by a random core."""
+"""Two small releases: photographs of scikit-image, morphed by a random core, and block mixed."""
 
 from types import SimpleNamespace
 
@@ -12,6 +12,15 @@ from dpkit.types import Geometry
 from dpkit.types.evidence import Count
 
 SIDE, KAPPA = 32, 16
+MIX = {
+    "Lb": 8,
+    "Wb": 8,
+    "Ns": 3,
+    "Nt": 1,
+    "p_replace": 0.5,
+    "min_pool": 20,
+    "mix_parts": "all",
+}
 
 
 def crops(n):
@@ -51,4 +60,31 @@ def release():
         scores=score(originals, values, 255),
         baselines=baseline_scores(originals, 255),
         facts=facts(40),
+    )
+
+
+def mixed(originals, rng):
+    """Mix by the rule of the paper, one block after the other: [n,h,w,c] to u8 [n,c,h,w]."""
+    values = originals.copy()
+    for i in range(len(values)):
+        donors = rng.choice(np.delete(np.arange(len(values)), i), MIX["Ns"], replace=False)
+        for y in range(0, SIDE, MIX["Lb"]):
+            for x in range(0, SIDE, MIX["Wb"]):
+                if rng.random() < MIX["p_replace"]:
+                    place = np.s_[y : y + MIX["Lb"], x : x + MIX["Wb"]]
+                    values[i][place] = originals[rng.choice(donors)][place]
+    return np.ascontiguousarray(np.moveaxis(values, -1, 1))
+
+
+@pytest.fixture(scope="session")
+def mix_release():
+    """Return 40 originals, their mixed values u8, scores and baselines, and the facts."""
+    originals = crops(40)
+    values = mixed(originals, np.random.default_rng(4))
+    return SimpleNamespace(
+        originals=originals,
+        values=values,
+        scores=score(originals, values, 255),
+        baselines=baseline_scores(originals, 255, dtype="uint8"),
+        facts=facts(40, sanitizer="mix", parameters=MIX, treatment=("Blocks are replaced.",)),
     )

@@ -7,6 +7,7 @@ import pytest
 from dpkit.errors import UsageError
 from dpkit.leakage.bounds import BOUNDS, known_images, known_images_sentence, morph_bounds
 from dpkit.types import Geometry
+from tests.leakage.conftest import MIX
 
 CIFAR = Geometry(3, 32, 32, 8)
 FIGURE_7 = Geometry(3, 128, 128, 8)
@@ -97,7 +98,9 @@ def test_a_kappa_that_cannot_be_is_refused(kappa):
         bounds(kappa)
 
 
-@pytest.mark.parametrize("name", BOUNDS)
-def test_every_sanitizer_in_the_table_gives_marked_claims(name):
-    found = BOUNDS[name]({"kappa": 4, "cores": "shared"}, CIFAR)
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("morph", {"kappa": 4, "cores": "shared"}), ("mix", MIX)]
+)
+def test_every_sanitizer_in_the_table_gives_marked_claims(name, parameters):
+    found = BOUNDS[name](parameters, CIFAR)
     assert all(b.name and b.equation and b.claim and b.value and b.unit for b in found)

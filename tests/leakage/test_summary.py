@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from dpkit.leakage.metrics import METRICS
 from dpkit.leakage.summary import distribution, most_alike, summarize
+from dpkit.leakage.view import GREY_VIEW, VIEW
 from dpkit.types import Geometry
 from dpkit.types.evidence import STATEMENT, LeakageReport, RoundTrip
 
@@ -159,7 +160,7 @@ def test_parameters_that_are_no_scalars_are_told_as_text(release):
 
 
 def test_a_sanitizer_without_bounds_has_none(release):
-    other = replace(release.facts, sanitizer="mix", parameters={"Lb": 24})
+    other = replace(release.facts, sanitizer="none", parameters={"Lb": 24})
     report = summarize(other, release.scores, release.baselines)
     assert (report.bounds, report.known_images_sentence) == ((), "")
     assert report.top_line == STATEMENT
@@ -182,3 +183,36 @@ def test_the_report_survives_its_json(release):
     for released in (True, False):
         report = summarize(release.facts, release.scores, release.baselines, released=released)
         assert LeakageReport.from_json(report.to_json()) == report
+
+
+def test_the_type_of_the_release_decides_the_view_that_is_stated(release, mix_release):
+    floats = summarize(release.facts, release.scores, release.baselines).settings
+    assert (floats.view, floats.baselines.endswith("another one of them.")) == (VIEW, True)
+    greys = summarize(
+        mix_release.facts, mix_release.scores, mix_release.baselines, dtype="uint8"
+    ).settings
+    assert greys.view == GREY_VIEW
+    assert "rounded to whole grey levels" in greys.baselines
+
+
+def test_a_mixed_release_is_told_by_what_stays(mix_release):
+    report = summarize(mix_release.facts, mix_release.scores, mix_release.baselines, dtype="uint8")
+    found = report.measured["unchanged"]
+    assert found.n == 40
+    assert found.mean == pytest.approx(50, abs=6)
+    assert found.worst == mix_release.scores["unchanged"].max() > found.mean
+    assert all(b.measured["unchanged"].mean < 10 for b in report.baselines)
+    assert report.top_line == (
+        f"{STATEMENT}. On average 50 % of a mixed image is its original, in "
+        "place, and the rest are blocks of other originals of the same label, as they are"
+    )
+    assert LeakageReport.from_json(report.to_json()) == report
+
+
+def test_the_most_unchanged_come_first():
+    assert most_alike("unchanged", np.array([10.0, 100.0, 55.0]), 2).tolist() == [1, 2]
+
+
+def test_images_that_are_published_whole_fall_into_the_last_bin():
+    found = distribution(METRICS["unchanged"], np.full(20, 100.0), 255)
+    assert (found.edges, found.worst) == ((100.0, 102.0), 100.0)

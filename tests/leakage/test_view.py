@@ -1,9 +1,10 @@
 """The picture that a viewer makes of released values."""
 
 import numpy as np
+import pytest
 
 from dpkit.leakage.metrics import score
-from dpkit.leakage.view import picture, viewed
+from dpkit.leakage.view import GREY_VIEW, VIEW, are_grey_levels, picture, view_of, viewed
 
 
 def test_each_image_is_stretched_on_its_own_scale():
@@ -36,3 +37,34 @@ def test_the_scores_are_of_this_view():
     values = rng.standard_normal((2, 3, 12, 12)).astype(np.float32)
     expected = ((originals - viewed(values, 255)) ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(score(originals, values, 255)["mse"], expected)
+
+
+def test_grey_levels_are_shown_as_they_are():
+    """No image is put on its own scale: a dark one stays dark."""
+    values = np.arange(50, 62, dtype=np.uint8).reshape(1, 3, 2, 2)
+    assert np.array_equal(viewed(values, 255), np.moveaxis(values, 1, -1))
+    assert np.array_equal(picture(values[0]), np.moveaxis(values[0], 0, -1))
+
+
+def test_sixteen_bit_grey_levels_are_scaled_by_their_peak():
+    values = np.array([[[[0, 257], [257 * 100, 65535]]]], np.uint16)
+    assert np.array_equal(viewed(values, 65535)[0, ..., 0], values[0, 0])
+    assert picture(values[0])[..., 0].tolist() == [[0, 1], [100, 255]]
+
+
+def test_the_scores_of_grey_levels_are_of_this_view():
+    rng = np.random.default_rng(1)
+    for dtype, peak in ((np.uint8, 255), (np.uint16, 65535)):
+        originals = rng.integers(0, peak + 1, (2, 12, 12, 3), dtype=dtype)
+        values = rng.integers(0, peak // 2, (2, 3, 12, 12), dtype=dtype)
+        expected = ((originals - viewed(values, peak)) ** 2).mean(axis=(1, 2, 3))
+        np.testing.assert_allclose(score(originals, values, peak)["mse"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [("float32", VIEW), ("float16", VIEW), ("uint8", GREY_VIEW), ("uint16", GREY_VIEW)],
+)
+def test_the_type_decides_the_view(dtype, words):
+    assert view_of(dtype) == words
+    assert are_grey_levels(dtype) == (words == GREY_VIEW)

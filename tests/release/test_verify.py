@@ -113,7 +113,7 @@ def test_recomputed_hashes_do_not_hide_a_changed_byte(release, name):
     flip(path, path.stat().st_size // 2)
     if not name.startswith("tagmanifest"):
         rehash(release, name)
-    with pytest.raises(IntegrityError, match="signature"):
+    with pytest.raises(IntegrityError, match=r"signature|not the JSON"):
         verify(release)
 
 

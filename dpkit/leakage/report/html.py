@@ -32,7 +32,7 @@ MOST_LINES: Final = 500
 PICTURE_SIDE: Final = 160  # pixels
 ORIGINAL_SIDE: Final = 112
 SEEN_SIDE: Final = 128  # the paper's own size is shown as it is
-PLOTTED: Final = ("ssim", "psnr")
+PLOTTED: Final = ("unchanged", "ssim", "psnr")
 
 
 @dataclass(frozen=True, slots=True)

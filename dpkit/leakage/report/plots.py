@@ -101,4 +101,6 @@ def _label(axes: Axes, metric: str) -> None:
         )
     elif metric == "psnr":
         left, right = min(left, 0.0), max(right, 40.0)
+    elif metric == "unchanged":
+        left, right = 0.0, 102.0  # the last bin begins at 100
     axes.set_xlim(left, right)

@@ -6,12 +6,16 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.leakage.metrics import ANOTHER_IMAGE, METRICS
+from dpkit.leakage.view import VIEW
 
 if TYPE_CHECKING:
     from dpkit.types.evidence import Distribution, LeakageReport
 
 MOST_LABELS: Final = 200
 NOT_DEFINED: Final = "not defined"
+_SEEN: Final = ": something of the originals can be seen"
+_NOISE: Final = "values that look like noise can still be turned back by calculation"
+_PIECES: Final = "a picture that is hard to make out can still be made of pixels of originals"
 
 
 def plain(text: object) -> str:
@@ -64,7 +68,7 @@ def label_rows(report: LeakageReport) -> dict[str, Any]:
 
 
 def likeness(report: LeakageReport) -> str:
-    """Say in one sentence how the release looks beside a guess; empty without figures."""
+    """Say how the release looks beside a guess, and how little that is; empty without figures."""
     found = report.measured.get("ssim")
     guess = next(
         (b.measured.get("ssim") for b in report.baselines if b.name == ANOTHER_IMAGE), None
@@ -72,14 +76,11 @@ def likeness(report: LeakageReport) -> str:
     if found is None or found.mean is None or guess is None or guess.mean is None:
         return ""
     mean, other = number(found.mean, "ssim"), number(guess.mean, "ssim")
-    if found.mean > guess.mean:
-        return (
-            f"On average a released image looks more like its original (SSIM {mean}) than another "
-            f"image of the set does ({other}): something of the originals can be seen."
-        )
+    more, end = ("no more", "") if found.mean <= guess.mean else ("more", _SEEN)
+    looks = _NOISE if report.settings.view == VIEW else _PIECES
     return (
-        f"On average a released image looks no more like its original (SSIM {mean}) than another "
-        f"image of the set does ({other})."
+        f"On average a released image looks {more} like its original (SSIM {mean}) than another "
+        f"image of the set does ({other}){end}. Looks say little: {looks}."
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.plan.company import Borders
     from dpkit.types import Part, Secret
     from dpkit.types.plans import Rows
 
@@ -87,19 +88,20 @@ class Split:
 
 
 def make_plan(
-    rows: Rows, split: Split, seed: Secret, release: ReleaseName, rows_per_shard: int
+    rows: Rows, split: Split, seed: Secret, release: ReleaseName, borders: Borders
 ) -> ReleasePlan:
     """Order the rows, give pseudonyms and draw the shard borders.
 
     Raises
     ------
     UsageError
-        The provider's own split tears a group, or a pair of equal files, apart.
+        The provider's own split tears a group, or a pair of equal files, apart; or a shard would
+        not fit into memory.
     """
     groups = group_rows(rows)
     parts = _parts(rows, groups, split, derive(seed, "split"))
     order = Stream(derive(release.secret, "row order")).permutation(len(rows))
-    order = order[np.argsort(parts[order], kind="stable")]
+    shards, order = _deal(parts, order, rows.strata, borders)
     planned = PlannedRows(
         paths=rows.paths,
         sha256=rows.sha256,
@@ -108,8 +110,8 @@ def make_plan(
         groups=_pseudonyms(derive(seed, "group id"), groups.identities(), len(rows)),
         group_names=groups.names,
         kept=rows.kept,
+        strata=rows.strata,
     )
-    shards = _borders(np.bincount(parts, minlength=len(PARTS)).tolist(), rows_per_shard)
     return ReleasePlan(
         release.release_id, release.created, release.secret, take(planned, order), shards
     )
@@ -164,6 +166,17 @@ def group_rows(rows: Rows) -> Groups:
     return Groups(np.array([number[name] for name in names], np.int64), names, None)
 
 
+def part_indices(rows: Rows, split: Split, seed: Secret) -> NDArray[np.int64]:
+    """Return the part of each row as its place in PARTS, int64 [n].
+
+    Raises
+    ------
+    UsageError
+        The provider's own split tears a group, or a pair of equal files, apart.
+    """
+    return _parts(rows, group_rows(rows), split, derive(seed, "split"))
+
+
 def duplicates(rows: Rows) -> tuple[tuple[str, ...], ...]:
     """Return the sets of two and more files that hold the same bytes."""
     _, same_bytes = _equal_digests(rows.sha256)
@@ -207,17 +220,25 @@ def _refuse_torn(rows: Rows, groups: Groups, row: int) -> NoReturn:
     )
 
 
-def _borders(counts: Sequence[int], rows_per_shard: int) -> tuple[PlannedShard, ...]:
+def _deal(
+    parts: NDArray[np.int64],
+    order: NDArray[np.int64],
+    strata: NDArray[np.int64] | None,
+    borders: Borders,
+) -> tuple[tuple[PlannedShard, ...], NDArray[np.int64]]:
+    """Return the shards, and the order of the rows by part, shard and secret."""
     shards: list[PlannedShard] = []
-    first = 0
-    for part, count in zip(PARTS, counts, strict=True):
-        of = -(-count // rows_per_shard)
-        for number in range(of):
-            start = first + number * rows_per_shard
-            stop = min(start + rows_per_shard, first + count)
-            shards.append(PlannedShard(part, number, of, start, stop))
-        first += count
-    return tuple(shards)
+    ordered = []
+    start = 0
+    for index, part in enumerate(PARTS):
+        rows = order[parts[order] == index]
+        shard_of = borders.deal(None if strata is None else strata[rows], len(rows))
+        ordered.append(rows[np.argsort(shard_of, kind="stable")])
+        sizes = np.bincount(shard_of).tolist() if len(rows) else []
+        for number, size in enumerate(sizes):
+            shards.append(PlannedShard(part, number, len(sizes), start, start + size))
+            start += size
+    return tuple(shards), np.concatenate(ordered)
 
 
 def _pseudonyms(key: Secret, messages: Iterable[bytes], count: int) -> NDArray[np.bytes_]:

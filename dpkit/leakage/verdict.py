@@ -1,0 +1,62 @@
+"""VERDICTS: the sentence beside the statement, for each sanitizer what is known without an attack.
+
+For data morphing it is how many known images open all of them (`bounds.py`), for block mixing how
+much of an image is still there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dpkit.leakage.bounds import known_images_sentence
+from dpkit.leakage.mix_bounds import expected_unchanged, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dpkit.types import Geometry, Json
+
+    Verdict = Callable[[Mapping[str, Json], Geometry, int], str]
+
+
+def verdict(sanitizer: str, parameters: Mapping[str, Json], geometry: Geometry, images: int) -> str:
+    """Return what to say beside the statement; without a full stop, empty where nothing is known.
+
+    Parameters
+    ----------
+    sanitizer, parameters
+        Its name and public parameters.
+    images
+        In the release, all parts.
+
+    Raises
+    ------
+    UsageError
+        A parameter is not one that the sanitizer takes.
+    """
+    say = VERDICTS.get(sanitizer)
+    return say(parameters, geometry, images) if say else ""
+
+
+def mix_verdict(parameters: Mapping[str, Json], geometry: Geometry, _images: int) -> str:
+    """Say how much of a mixed image is its original, and what is not mixed at all."""
+    share = expected_unchanged(parameters, geometry)
+    if share:
+        sentence = (
+            f"On average {percent(share)} of a mixed image is its original, in place, and the rest "
+            "are blocks of other originals of the same label, as they are"
+        )
+    else:
+        sentence = (
+            "Every block of a mixed image is a block of another original of the same label, as "
+            "it is"
+        )
+    if parameters.get("mix_parts") == "train":
+        return f"{sentence}. The parts other than train are published as they are, unmixed"
+    return sentence
+
+
+VERDICTS: Final[Mapping[str, Verdict]] = {
+    "morph": known_images_sentence,
+    "mix": mix_verdict,
+}
