@@ -27,6 +27,9 @@ BENCHES = {
     "start": "bench.start",
     "fig7": "bench.fig7",
     "fig8": "bench.fig8",
+    "mix-kernel": "bench.mix_kernel",
+    "mix-job": "bench.mix_job",
+    "table4": "bench.table4",
 }
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket", "immunohistochemistry")
 QUALITY = 90
 
@@ -29,6 +31,18 @@ def jpeg_folder(folder: Path, images: int, height: int, width: int) -> Path:
         piece = photograph.crop((left, top, left + width, top + height))
         piece.save(folder / name / f"crop_{i:06}.jpg", quality=QUALITY)
     return folder
+
+
+def jpeg_crops(of_a_class: int, side: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return square crops of each photograph, u8 [n,side,side,3], and their classes."""
+    rng = np.random.default_rng(7)
+    pieces = []
+    for name in PHOTOGRAPHS:
+        photograph = np.asarray(_photograph(name, side, side))
+        high, wide = photograph.shape[0] - side, photograph.shape[1] - side
+        for top, left in rng.integers(0, (high + 1, wide + 1), (of_a_class, 2)):
+            pieces.append(photograph[top : top + side, left : left + side])
+    return np.stack(pieces), np.repeat(np.arange(len(PHOTOGRAPHS)), of_a_class)
 
 
 def _photograph(name: str, height: int, width: int) -> Image.Image:

@@ -43,6 +43,20 @@ class Companions:
     dropped: tuple[tuple[str, str], ...]
 
 
+def within_sentence(task: str, *, mix_by: bool, is_merged: bool) -> str:
+    """Say within what images were mixed, where that is not their one label; else empty."""
+    if mix_by:
+        return "Images were mixed within classes of the provider's own, not within their targets"
+    if task == "none":
+        return (
+            "The images have no labels and were mixed as one class: an image of one thing holds "
+            "pieces of images of another"
+        )
+    if is_merged:
+        return "Some labels were mixed as one: an image of one holds pieces of images of another"
+    return ""
+
+
 def refuse_unmixable(request: ReleaseRequest) -> None:
     """Refuse several labels an image, before any file is read, unless told what to mix by.
 

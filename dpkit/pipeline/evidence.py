@@ -53,9 +53,9 @@ def gather_evidence(
     bad: Sequence[tuple[str, str]],
     engine: LocalEngine,
     *,
-    caution: str = "",
+    cautions: tuple[str, ...] = (),
 ) -> Evidence:
-    """Measure the sample, and write both editions of the report; `caution` is said in both."""
+    """Measure the sample, and write both editions of the report; `cautions` are said in both."""
     rows = ReleasedRows(run, finished, manifest)
     written = [one for one in finished if one.shard.rows]
     scores = {
@@ -65,7 +65,7 @@ def gather_evidence(
     drawn = sample_rows(len(rows), int(str(run.plan.settings["audit_images"])), run.plan.secret)
     originals, measured = _measure(run, rows, drawn, engine)
     baselines = baseline_scores(originals, run.geometry.peak, dtype=np.dtype(manifest.dtype))
-    facts = _facts(run, manifest, caution)
+    facts = _facts(run, manifest, cautions)
     enough = measured if len(originals) >= LEAST_IMAGES else None
     released = summarize(facts, scores, baselines, round_trip=enough, dtype=manifest.dtype)
     notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
@@ -107,7 +107,7 @@ def _measure(
     return np.concatenate(originals), measured
 
 
-def _facts(run: Run, manifest: Manifest, caution: str) -> ReleaseFacts:
+def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFacts:
     return ReleaseFacts(
         release_id=manifest.release_id,
         created=manifest.created,
@@ -116,7 +116,7 @@ def _facts(run: Run, manifest: Manifest, caution: str) -> ReleaseFacts:
         parameters=parameters(run.sanitizer),
         geometry=run.geometry,
         images=manifest.images,
-        treatment=(*run.sanitizer.describe(run.geometry), *([caution] if caution else [])),
+        treatment=(*run.sanitizer.describe(run.geometry), *cautions),
         counts=count_lines(manifest.parts, manifest.classes),
     )
 

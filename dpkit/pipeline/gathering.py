@@ -45,9 +45,9 @@ class Gathered:
     bad: tuple[tuple[str, str], ...]
 
     def batch(self, span: slice) -> ImageBatch:
-        """Return some of the rows as a batch in its company."""
+        """Return some of the rows as a batch in its company; its pixels are a view."""
         rows = take(self.rows, span)
-        pixels = np.ascontiguousarray(np.moveaxis(self.company.planes[span], 1, -1))
+        pixels = np.moveaxis(self.company.planes[span], 1, -1)
         places = np.arange(len(self.company), dtype=np.int64)[span]
         return ImageBatch(pixels, rows.targets, rows.ids, rows.groups, self.company, places)
 

@@ -15,7 +15,7 @@ from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key, seal_key
 from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
-from dpkit.pipeline.company import find_companions, refuse_unmixable
+from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.request import Gates
 from dpkit.pipeline.selfcheck import refuse_names_in_kept
@@ -160,6 +160,8 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         found = find_companions(request, terms, scanned, rows, seed)
         rows, dropped = found.rows, found.dropped
         _say_dropped(dropped, voice)
+        if within := _within(request, scanned):
+            voice.notice(within)
     plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
     settings = _settings(request, terms, scanned, rows, dropped)
     held = held or _new_key(keystore, terms, seed, voice)
@@ -238,10 +240,19 @@ def _settings(
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
         "dropped": [list(entry) for entry in dropped],
+        "within": _within(request, scanned),
         "skipped": scanned.skipped,
         "notices": list(scanned.notices),
         "duplicates": [list(paths) for paths in duplicates(rows)],
     }
+
+
+def _within(request: ReleaseRequest, scanned: Scan) -> str:
+    if not request.sanitizer.least_company:
+        return ""
+    return within_sentence(
+        scanned.task, mix_by=scanned.strata is not None, is_merged=bool(request.merge_labels)
+    )
 
 
 def _borders(request: ReleaseRequest, terms: Terms) -> Borders:

@@ -120,7 +120,12 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     manifest = manifest_of(run, finished, signer)
     with one_blas_thread():  # its products are small: a second thread would only spin
         evidence = gather_evidence(
-            run, finished, manifest, sorted([*bad, *dropped]), engine, caution=remix_sentence(again)
+            run,
+            finished,
+            manifest,
+            sorted([*bad, *dropped]),
+            engine,
+            cautions=_cautions(run, again),
         )
     voice.safe_point()
     folder = run.output.partial
@@ -190,6 +195,11 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
         statement=". ".join(filter(None, (STATEMENT, said))),
         signer=Signer(signer.public.text, signer.public.fingerprint),
     )
+
+
+def _cautions(run: Run, again: int) -> tuple[str, ...]:
+    within = str(run.plan.settings["within"])
+    return tuple(f"{said}." for said in (within, remix_sentence(again)) if said)
 
 
 def _label_columns(run: Run) -> tuple[str, ...]:

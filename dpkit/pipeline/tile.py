@@ -67,7 +67,7 @@ def make_tile(
         clean,
         good,
         tuple(bad.values()),
-        score(batch.pixels, clean.values, run.geometry.peak),
+        score(np.ascontiguousarray(batch.pixels), clean.values, run.geometry.peak),
         row_tags(run, batch.pixels, secret),
         channel_sums(clean.values[good] if bad else clean.values),
     )

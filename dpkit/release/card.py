@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from dpkit.release.card_text import H5PY, LIMITS, PLAIN_LAYER, TORCH, VERIFY
+from dpkit.release.card_text import BLOCKS, H5PY, LIMITS, ORDINARY, VERIFY
 from dpkit.release.training import Training, read_training
 
 if TYPE_CHECKING:
@@ -113,15 +113,20 @@ def _parameters(manifest: Manifest) -> str:
 
 def _train_section(manifest: Manifest, training: Training) -> str:
     part = manifest.parts[0].part if manifest.parts else "train"
-    layer = "" if training.first_layer else PLAIN_LAYER
     outputs = {"single": 1 + max((c.index for c in manifest.classes), default=0), "none": 1}.get(
         manifest.task, len(manifest.label_columns)
     )
+    filled = {
+        "part": part,
+        "outputs": outputs,
+        "mean": _list(training.mean),
+        "std": _list(training.std),
+    }
     return (
         "## Train\n\n"
-        + TORCH.format(part=part, outputs=outputs, note=layer)
+        + (BLOCKS if training.first_layer else ORDINARY).format(**filled)
         + "\n"
-        + H5PY.format(part=part, mean=_list(training.mean), std=_list(training.std))
+        + H5PY.format(**filled)
     )
 
 

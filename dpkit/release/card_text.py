@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PLAIN_LAYER: Final = "# ordinary first layers work too\n"
-
-TORCH: Final = """\
+BLOCKS: Final = """\
 With dpkit, in this folder:
 
 ```python
@@ -17,7 +15,7 @@ from dpkit.release.read import Release
 release = Release.open(".", verify="quick")
 dataset = ReleaseDataset(".", split="{part}", verify="none")
 loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True, num_workers=2)
-{note}model = torch.nn.Sequential(
+model = torch.nn.Sequential(
     first_layer(release, dim=192),
     torch.nn.TransformerEncoderLayer(192, 4, 384, batch_first=True, norm_first=True),
     torch.nn.Flatten(),
@@ -25,6 +23,29 @@ loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True, num_w
 )
 for images, targets in loader:
     print(model(images).shape, targets.shape)
+    break
+```
+"""
+
+ORDINARY: Final = """\
+With dpkit, in this folder:
+
+```python
+import torch
+from dpkit.developer import ReleaseDataset
+
+dataset = ReleaseDataset(".", split="{part}", verify="quick")
+loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True, num_workers=2)
+mean, std = (torch.tensor(v).reshape(-1, 1, 1) for v in ({mean}, {std}))
+model = torch.nn.Sequential(
+    torch.nn.LazyConv2d(32, 3, padding=1),
+    torch.nn.ReLU(),
+    torch.nn.AdaptiveAvgPool2d(4),
+    torch.nn.Flatten(),
+    torch.nn.LazyLinear({outputs}),
+)
+for images, targets in loader:
+    print(model((images - mean) / std).shape, targets.shape)
     break
 ```
 """

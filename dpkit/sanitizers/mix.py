@@ -179,7 +179,7 @@ class Mix:
             values[...] = company.planes[places]
         else:
             sources = self.sources(company, places, key, geometry)
-            mix_blocks(company.planes, places, sources, (self.Lb, self.Wb), values)
+            mix_blocks(company.planes, places, sources, self.Lb, self.Wb, values)
         return SanitizedBatch(values, batch.targets, batch.ids, batch.groups)
 
     def sources(

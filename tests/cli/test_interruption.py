@@ -14,9 +14,13 @@ from PIL import Image
 from tests.conftest import PHOTOGRAPHS, crop
 
 pytestmark = pytest.mark.slow
-KILLS = 12
+KILLS = 6
 SHARDS = 14
 ATTEMPTS = 10
+JOBS = {
+    "morph": ("morph", "--kappa", 36, "--shard-mb", 1),
+    "mix": ("mix", "--Lb", 24, "--Wb", 24, "--min-pool", 12, "--shard-mb", 1),
+}
 
 
 @pytest.fixture
@@ -30,23 +34,28 @@ def many(tmp_path):
     return root
 
 
-def command(images, *more):
-    words = ("morph", images, "--kappa", 36, "--shard-mb", 1, "--workers", 1, *more)
+def command(images, *more, job="morph"):
+    words = (*JOBS[job], images, "--workers", 1, *more)
     return [sys.executable, "-m", "cli", *map(str, words)]
 
 
-def start(images, folder):
+def start(images, folder, job="morph"):
     return subprocess.Popen(
-        command(images), cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command(images, job=job),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
-def test_killed_at_random_it_ends_with_the_same_bytes(invoke, many, tmp_path, contents):
-    invoke("prepare", "morph", many, "--kappa", 36, "--shard-mb", 1)
+@pytest.mark.parametrize("job", JOBS)
+def test_killed_at_random_it_ends_with_the_same_bytes(job, invoke, many, tmp_path, contents):
+    invoke("prepare", *JOBS[job], many)
     kept = [tmp_path / "home", tmp_path / "release.partial"]
     for folder in kept:
         shutil.copytree(folder, tmp_path / "kept" / folder.name)
-    subprocess.run(command(many), cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(command(many, job=job), cwd=tmp_path, check=True, capture_output=True)
     whole = contents(tmp_path / "release")
 
     for folder in (*kept, tmp_path / "release"):
@@ -56,7 +65,7 @@ def test_killed_at_random_it_ends_with_the_same_bytes(invoke, many, tmp_path, co
     draw = random.Random(7)
     kills = 0
     while kills < KILLS:
-        run = start(many, tmp_path)
+        run = start(many, tmp_path, job)
         time.sleep(draw.uniform(0.6, 4.0))
         run.send_signal(signal.SIGKILL)
         run.communicate()
@@ -64,7 +73,7 @@ def test_killed_at_random_it_ends_with_the_same_bytes(invoke, many, tmp_path, co
             break
         kills += 1
     if not (tmp_path / "release").exists():
-        subprocess.run(command(many), cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(command(many, job=job), cwd=tmp_path, check=True, capture_output=True)
     assert kills > 0
     assert contents(tmp_path / "release") == whole
     assert not (tmp_path / "release.partial").exists()

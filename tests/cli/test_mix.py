@@ -2,7 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -117,6 +120,17 @@ class TestARelease:
         assert said.json["images"] == 24
 
 
+@pytest.mark.slow
+def test_the_code_on_the_card_runs_as_it_stands(released):
+    code = re.findall(r"```python\n(.*?)```", (released / "README.md").read_text(), re.DOTALL)
+    assert len(code) == 2
+    for lines in code:
+        words = [sys.executable, "-c", lines.replace("num_workers=2", "num_workers=0")]
+        done = subprocess.run(words, cwd=released, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "24" in done.stdout
+
+
 class TestTrace:
     def test_lists_every_image_that_holds_a_piece(self, invoke, released, images):
         values, _, ids = rows_of(released)
@@ -205,6 +219,40 @@ class TestRefused:
         many = (*words, "--label-sep", "|")
         assert "a 24, b 12" in invoke(*many, code=2).err
         assert invoke(*many, "--mix-by", "site", "--json").json["images"] == 24
+
+
+class TestWithoutOneLabel:
+    def test_unlabelled_images_are_one_class_and_the_report_says_what_that_means(
+        self, invoke, images, tmp_path
+    ):
+        flat = tmp_path / "flat"
+        flat.mkdir()
+        for path in images.rglob("*.png"):
+            path.rename(flat / path.name)
+        said = invoke("mix", flat, *FEW)
+        assert "mixed as one class" in said.err
+        assert "mixed as one class" in (tmp_path / "release/report.html").read_text()
+        manifest = json.loads((tmp_path / "release/manifest.json").read_text())
+        assert manifest["parts"][0]["least_pool"] == 24
+
+    def test_numbers_are_mixed_within_bins_of_equal_size(self, invoke, images, tmp_path):
+        table = tmp_path / "ages.csv"
+        names = sorted(p.relative_to(images).as_posix() for p in images.rglob("*.png"))
+        table.write_text("\n".join(["file,age", *(f"{n},{i}.5" for i, n in enumerate(names))]))
+        words = ("mix", images, *FEW, "--labels", table, "--label-column", "age")
+        numbers = (*words, "--task", "regression")
+        assert "--mix-by" in invoke(*numbers, code=2).err
+        assert "--mix-bins" in invoke(*numbers, "--mix-by", "age", code=2).err
+        invoke(*numbers, "--mix-by", "age", "--mix-bins", 3)
+        manifest = json.loads((tmp_path / "release/manifest.json").read_text())
+        assert manifest["parts"][0]["least_pool"] == 8
+
+    def test_a_damaged_image_leaves_and_is_nobodys_donor(self, invoke, images):
+        file = next((images / "coffee").iterdir())
+        file.write_bytes(file.read_bytes()[:300])
+        facts = invoke("mix", images, *FEW, "--max-bad", 0.1, "--json", code=3).json
+        assert (facts["images"], facts["quarantined"]) == (23, 1)
+        invoke("verify", "release")
 
 
 class TestParts:
