@@ -33,6 +33,11 @@ class LocalEngine:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or usable_cores()
 
+    @property
+    def in_flight(self) -> int:
+        """Items that `map` has begun at one time, the one last yielded among them."""
+        return 2 * self.workers + 1
+
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(item)` in the order of `items`; at most two items a worker wait."""
         with one_blas_thread(), ThreadPoolExecutor(self.workers) as pool:
@@ -40,7 +45,7 @@ class LocalEngine:
             try:
                 for item in items:
                     waiting.append(pool.submit(function, item))
-                    if len(waiting) > 2 * self.workers:
+                    if len(waiting) == self.in_flight:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()

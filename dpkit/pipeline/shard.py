@@ -99,7 +99,7 @@ def _write(
         return decode_tile(run, take(rows, span), secret, out)
 
     with suppress(_RowsLeftError):
-        made = _make_tiles(run, len(rows), work, engine)
+        made = _make_tiles(run, len(rows), len(rows), work, engine)
         written = write_shard(path, header, len(rows), _batches(made, tiles, seen))
     if written is None:  # some row could not be read
         left = sum(int(tile.good.sum()) for tile in tiles)
@@ -127,7 +127,8 @@ def _write_mixed(
     if not left:
         nothing = Shard(planned.file, planned.part, 0, 0, "")
         return nothing, ShardScores.of_nobody(gathered.good, gathered.bad, run.geometry.channels)
-    made = _make_tiles(run, left, work, engine)
+    room = engine.in_flight * run.sanitizer.tile_images(run.geometry)  # nobody leaves any more
+    made = _make_tiles(run, left, min(left, room), work, engine)
     batches = _batches(made, tiles, lambda _rows: None)  # they were counted when decoded
     written = write_shard(run.output.partial / planned.file, header, left, batches)
     scores = ShardScores.gather(tiles)
@@ -139,16 +140,20 @@ class _RowsLeftError(Exception):
 
 
 def _make_tiles(
-    run: Run, rows: int, work: Callable[[slice, NDArray[Any]], Tile], engine: LocalEngine
+    run: Run, rows: int, room: int, work: Callable[[slice, NDArray[Any]], Tile], engine: LocalEngine
 ) -> Iterator[Tile]:
-    """Yield the tiles of a shard in order; `work` makes the rows of a slice, into its array."""
+    """Yield the tiles of a shard in order; `work` makes the rows of a slice, into its array.
+
+    There is room for so many rows; where these are not all, a tile lies where an earlier one did
+    that was asked for, and left, before it was begun.
+    """
     dtype = run.sanitizer.values_dtype(run.geometry)
-    values: NDArray[Any] = np.empty((rows, *_row_shape(run)), dtype)
+    values: NDArray[Any] = np.empty((room, *_row_shape(run)), dtype)
     step = run.sanitizer.tile_images(run.geometry)
 
     def tile_at(start: int) -> Tile:
-        span = slice(start, start + step)
-        return work(span, values[span])
+        stop, place = min(start + step, rows), start % room
+        return work(slice(start, stop), values[place : place + stop - start])
 
     return engine.map(tile_at, range(0, rows, step))
 
