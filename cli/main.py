@@ -17,13 +17,14 @@ import click
 
 from dpkit import __version__
 from dpkit.errors import DpkitError
+from dpkit.sanitizers import SANITIZERS
 
 INTERRUPTED = 130
 
-# name → (module, line of help); each module holds the command under its own name
+# name → (module, line of help); a module holds its commands under their own names, and makes those
+# of the sanitizers
 COMMANDS: dict[str, tuple[str, str]] = {
-    "morph": ("cli.sanitize", "Multiply every image by a secret matrix (MoLe data morphing)."),
-    "mix": ("cli.sanitize", "Replace blocks by those of other images of the same label."),
+    **{name: ("cli.sanitize", sanitizer.summary) for name, sanitizer in SANITIZERS.items()},
     "prepare": ("cli.parts", "Seal key and plan of a release that is written in parts."),
     "publish": ("cli.parts", "Close a release whose parts are all written."),
     "verify": ("cli.release", "Check a release, without any key."),
@@ -46,8 +47,11 @@ class Door(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module, _ = COMMANDS[cmd_name]
-        command = getattr(import_module(module), cmd_name)
+        module = import_module(COMMANDS[cmd_name][0])
+        if cmd_name in SANITIZERS:
+            made: click.Command = module.make_command(SANITIZERS[cmd_name])
+            return made
+        command = getattr(module, cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)

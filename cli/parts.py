@@ -16,7 +16,7 @@ from cli.options import (
 )
 from cli.output import show
 from cli.progress import voice
-from cli.sanitize import QUARANTINED, example, report
+from cli.sanitize import QUARANTINED, report
 from cli.unlocking import KeystoreOptions, backup_line, keystore_options
 from dpkit.pipeline import prepare as prepare_release
 from dpkit.pipeline import publish as publish_release
@@ -60,7 +60,7 @@ def _prepare_command(sanitizer: type[Sanitizer]) -> click.Command:
 
     run.__doc__ = (
         f"Seal key and plan; then give the same options to `dpkit {sanitizer.name}`.\n\n"
-        f"\b\nExample:\n  dpkit prepare {example(sanitizer).removeprefix('dpkit ')}"
+        f"\b\nExample:\n  dpkit prepare {sanitizer.example.removeprefix('dpkit ')}"
     )
     command = json_option(workers_option(keystore_options(run)))
     return click.command(sanitizer.name)(request_options(sanitizer)(command))

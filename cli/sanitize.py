@@ -1,4 +1,4 @@
-"""`dpkit morph`: one command for each sanitizer, its options read off the sanitizer itself."""
+"""`dpkit morph`, `dpkit mix` …: a command is read off the sanitizer itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from cli.progress import voice
 from cli.unlocking import KeystoreOptions, backup_line, keystore_options
 from dpkit.errors import UsageError
 from dpkit.pipeline import make_release, refuse_places, write_part
-from dpkit.sanitizers import SANITIZERS
 
 if TYPE_CHECKING:
     from dpkit.pipeline.publish import Published
@@ -42,7 +41,7 @@ def make_command(sanitizer: type[Sanitizer]) -> click.Command:
         report(published, backup_line(store), as_json=ctx.params["as_json"])
         return QUARANTINED if published.quarantined else 0
 
-    run.__doc__ = f"{sanitizer.summary}\n\n\b\nExample:\n  {example(sanitizer)}"
+    run.__doc__ = f"{sanitizer.summary}\n\n\b\nExample:\n  {sanitizer.example}"
     part_option = click.option(
         "--part",
         metavar="I/N",
@@ -70,15 +69,3 @@ def _part(text: str) -> tuple[int, int]:
     if not 0 <= index < of:
         raise UsageError(f"--part {text} is not I/N with 0 <= I < N", remedy="such as 0/4 … 3/4")
     return index, of
-
-
-def example(sanitizer: type[Sanitizer]) -> str:
-    """Return a command line that shows the sanitizer at work."""
-    return EXAMPLES[sanitizer.name]
-
-
-EXAMPLES = {
-    "morph": "dpkit morph samples/images --kappa 16 --out release",
-    "mix": "dpkit mix samples/images --Lb 24 --Wb 24 --Ns 5 --out release",
-}
-morph, mix = (make_command(SANITIZERS[name]) for name in ("morph", "mix"))

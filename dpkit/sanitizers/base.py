@@ -24,6 +24,7 @@ class Sanitizer(Protocol):
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[str]
+    example: ClassVar[str]  # a command line that shows it at work
     default_size: ClassVar[tuple[int, int]]  # the paper's own [height, width]
     fresh_keys: ClassVar[bool]  # whether a data key must never serve two releases
     restorable: ClassVar[bool]  # whether the key gives the originals back

@@ -61,6 +61,7 @@ class Mix:
     name: ClassVar[str] = "mix"
     summary: ClassVar[str] = "Replace blocks by those of other images of the same label."
     paper: ClassVar[str] = "Label-based pixel block mixing"
+    example: ClassVar[str] = "dpkit mix samples/images --Lb 24 --Wb 24 --Ns 5 --out release"
     default_size: ClassVar[tuple[int, int]] = (192, 192)
     fresh_keys: ClassVar[bool] = True
     restorable: ClassVar[bool] = False

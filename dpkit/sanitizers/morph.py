@@ -59,6 +59,7 @@ class Morph:
     name: ClassVar[str] = "morph"
     summary: ClassVar[str] = "Multiply every image by a secret matrix (MoLe data morphing)."
     paper: ClassVar[str] = "MoLe"
+    example: ClassVar[str] = "dpkit morph samples/images --kappa 16 --out release"
     default_size: ClassVar[tuple[int, int]] = (128, 128)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = True
