@@ -1,5 +1,6 @@
 """Everything that flows between rooms: frozen data, arrays with their shapes in a comment."""
 
+from dpkit.types.blocks import BLOCKS, Blocks, block_places, patch_side
 from dpkit.types.images import (
     ID_CHARACTERS,
     NO_LABEL,
@@ -14,15 +15,20 @@ from dpkit.types.images import (
     SanitizedBatch,
     Task,
 )
+from dpkit.types.layers import AugConv, FirstConv
 from dpkit.types.plans import PlannedRows, PlannedShard, ReleasePlan, Rows
 from dpkit.types.secret import Key, Secret
 
 __all__ = [
+    "BLOCKS",
     "ID_CHARACTERS",
     "NO_LABEL",
     "PARTS",
     "UNKNOWN",
+    "AugConv",
+    "Blocks",
     "Company",
+    "FirstConv",
     "Geometry",
     "ImageBatch",
     "ImageSource",
@@ -36,4 +42,6 @@ __all__ = [
     "SanitizedBatch",
     "Secret",
     "Task",
+    "block_places",
+    "patch_side",
 ]
