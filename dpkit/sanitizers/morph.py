@@ -153,7 +153,10 @@ class Morph:
         from dpkit.sanitizers.cores import LAWS, draw_cores  # noqa: PLC0415 (see above)
 
         self.check(geometry)
-        public = {"parameters": parameters(self), "geometry": asdict(geometry)}
+        said = parameters(self)
+        if not self._is_patch:
+            del said["blocks"]  # keys were drawn before there were patches: they stay the same
+        public = {"parameters": said, "geometry": asdict(geometry)}
         text = json.dumps(public, sort_keys=True, separators=(",", ":"))
         secret = derive(seed, "morph core", text.encode())
         q = self.core_size(geometry)

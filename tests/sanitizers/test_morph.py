@@ -280,8 +280,8 @@ def test_a_description_names_kappa_core_size_and_law():
         assert word in text
 
 
-def test_public_parameters_are_five_plain_words():
+def test_public_parameters_are_six_plain_words():
     assert json.dumps(parameters(Morph())) == (
-        '{"kappa": 16, "core": "gaussian", "cores": "shared", "normalize": "none", '
-        '"dtype": "float32"}'
+        '{"kappa": 16, "core": "gaussian", "cores": "shared", "blocks": "raster", '
+        '"normalize": "none", "dtype": "float32"}'
     )
