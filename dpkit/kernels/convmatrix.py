@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +52,31 @@ def convolved(
             groups=groups,
         )
     result: NDArray[Any] = found.numpy()
+    return result
+
+
+def convolution(
+    images: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    padding: tuple[int, int, int, int],
+    steps: tuple[tuple[int, int], tuple[int, int], int],
+) -> NDArray[np.float64]:
+    """Return the plain convolution of images [n,α,h,w], float64 [n,β,n_h,n_w].
+
+    Parameters
+    ----------
+    padding
+        Zeros at top, bottom, left and right.
+    steps
+        Stride, dilation and groups.
+    """
+    stride, dilation, groups = steps
+    top, bottom, left, right = padding
+    padded = pad(torch.from_numpy(images), (left, right, top, bottom))
+    kernels = torch.from_numpy(weight)
+    with torch.inference_mode():
+        found = conv2d(padded, kernels, stride=stride, dilation=dilation, groups=groups)
+    result: NDArray[np.float64] = found.numpy()
     return result
 
 
