@@ -86,8 +86,10 @@ def _layer(training: Training) -> str:
     if layer is None:
         return "any; train as on ordinary images."
     own = "one linear map and one position for each block"
+    kind = "square patches" if layer.blocks == "patch" else "blocks"
+    image = "image" if layer.blocks == "patch" else "unrolled image"
     return (
-        f"cut the unrolled image into {layer.tokens} blocks of {layer.block} values, {own}, "
+        f"cut the {image} into {layer.tokens} {kind} of {layer.block} values, {own}, "
         f"giving {layer.tokens} tokens (`first_layer` below builds it)."
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from dpkit.release.manifest_json import Fields
+from dpkit.types.blocks import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dpkit.types import Json
+    from dpkit.types import Blocks, Json
 
 BREAKING: Final = ("flip", "crop", "rotation", "color")
 _LIMIT: Final = 2**31 - 1
@@ -20,15 +21,17 @@ _LIMIT: Final = 2**31 - 1
 class FirstLayer:
     """The first layer that can learn.
 
-    `block_linear`: the unrolled image is cut into `tokens` blocks of `block` values, each with
-    a linear map of its own; `cores` is how many different secret matrices stand behind them
-    (1, or one a block).
+    `block_linear`: the image is cut into `tokens` blocks of `block` values, each with a linear
+    map of its own; `cores` is how many different secret matrices stand behind them (1, or one a
+    block). `blocks` says how it is cut: runs of the unrolled image, or square patches
+    (`types.blocks`); releases that do not say are cut into runs.
     """
 
     kind: str
     tokens: int
     block: int
     cores: int
+    blocks: Blocks = "raster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ def _first_layer(fields: Fields) -> FirstLayer:
         tokens=fields.whole("tokens", 1, _LIMIT),
         block=fields.whole("block", 1, _LIMIT),
         cores=fields.whole("cores", 1, _LIMIT),
+        blocks=cast("Blocks", fields.one_of_or("blocks", BLOCKS, "raster")),
     )
     fields.end()
     return layer

@@ -196,6 +196,13 @@ def test_the_training_block_is_typed():
     assert read_training({**TRAINING, "first_layer": None}).first_layer is None
 
 
+def test_the_first_layer_says_how_blocks_are_cut_and_older_releases_need_not():
+    layer = {"kind": "block_linear", "tokens": 16, "block": 9, "cores": 1}
+    assert read_training({**TRAINING, "first_layer": layer}).first_layer.blocks == "raster"
+    patches = {**layer, "blocks": "patch"}
+    assert read_training({**TRAINING, "first_layer": patches}).first_layer.blocks == "patch"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -203,6 +210,7 @@ def test_the_training_block_is_typed():
         {"mean": [0.0] * 4},
         {"convolutions_learn": "no"},
         {"first_layer": {"kind": "other", "tokens": 1, "block": 1, "cores": 1}},
+        {"first_layer": {**TRAINING["first_layer"], "blocks": "spiral"}},
         {"first_layer": {"kind": "block_linear", "tokens": 0, "block": 1, "cores": 1}},
         {"more": 1},
     ],
