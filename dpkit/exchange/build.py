@@ -59,7 +59,8 @@ class Built:
         """Say what was made."""
         size = f"{in_bytes(self.size_bytes)} in {self.matrices} matrices of {self.dtype}"
         return [
-            f"Aug-Conv {self.object_id} for release {self.release_id}: {size}, {self.seconds:.1f} s",
+            f"Aug-Conv {self.object_id} for release {self.release_id}",
+            f"{size}, made and sealed in {self.seconds:.1f} s",
             f"its features differ from the original layer's by {self.error:.1e}, relative",
             "nothing was handed over: `dpkit augconv export` does that, and measures first",
         ]
@@ -92,16 +93,17 @@ def build(
     morphed = Morphed.open(path, keystore)
     refuse_foreign(layer, morphed)
     made = shuffled(ungrouped(layer), morphed.channel_order(layer))
-    plan = plan_augconv(
-        made, morphed.morph.blocks, morphed.morph.kappa, is_distinct=morphed.is_distinct
-    )
+    plan = plan_augconv(made, morphed.blocks, morphed.morph.kappa, is_distinct=morphed.is_distinct)
     stored = np.dtype(dtype)
     cost = cost_of(plan, stored)
     refuse_large(plan, cost, max_bytes)
     free = refuse_full_disk(keystore.path, cost)
     speaking.notice(cost.sentence(plan.kappa, free))
     begun = time.monotonic()
-    arrays = {**_matrices(plan, morphed.inverses(), stored, speaking), **_columns(plan, layer)}
+    arrays: dict[str, NDArray[Any] | StreamedArray] = {
+        **_matrices(plan, morphed.inverses(), stored, speaking),
+        **_columns(plan, layer),
+    }
     settings = augconv_settings(
         release_id=morphed.release_id, blocks=plan.blocks, input_shape=layer.input_shape,
         output_shape=layer.output_shape, consent={},

@@ -33,7 +33,8 @@ def feature_error(sealed: SealedObject, plan: AugConvPlan, morphed: Morphed, ima
     multiply(values.astype(np.float64), morphed.inverses(), restored, places.reshape(-1))
     expected = _convolved(plan, restored)
     found = _features(sealed, plan, values, places)
-    return float(np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-300))
+    size = float(np.linalg.norm(expected))
+    return float(np.linalg.norm(found - expected)) / size if size else 0.0
 
 
 def _features(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TRIED: Final = 6  # other cuts whose size is found
 _NAMED: Final = 3
+_FLOAT16: Final = 2  # bytes
 _MOST_BLOCKS: Final = 4096
 
 
@@ -57,14 +58,17 @@ def refuse_large(plan: AugConvPlan, cost: Cost, max_bytes: int) -> None:
     smaller = [
         text for size, text in _smaller(plan, each) if size < min(max_bytes, plan.elements * each)
     ]
-    if each > 2:  # noqa: PLR2004 (bytes of a float16)
-        smaller.append(f"--dtype float16 halves it ({in_bytes(cost.size_bytes // 2)})")
+    remedies = ["release again with " + " or ".join(smaller[:_NAMED])] if smaller else []
+    if each > _FLOAT16 and cost.size_bytes // 2 <= max_bytes:
+        half = in_bytes(cost.size_bytes // 2)
+        remedies.append(
+            f"build with --dtype float16 ({half}; coarse unless the core is orthogonal)"
+        )
+    remedies.append("choose a first layer with a larger stride or fewer maps")
     raise UsageError(
-        f"Aug-Conv would take {in_bytes(cost.size_bytes)}, above --max-bytes "
-        f"{in_bytes(max_bytes)}",
-        remedy="release again with " + ", or ".join(smaller[:_NAMED]) if smaller
-        else "choose a first layer with a larger stride or fewer maps, or raise --max-bytes",
-    )  # fmt: skip
+        f"Aug-Conv would take {in_bytes(cost.size_bytes)}, above --max-bytes {in_bytes(max_bytes)}",
+        remedy=", or ".join(remedies),
+    )
 
 
 def refuse_full_disk(folder: Path, cost: Cost) -> int:

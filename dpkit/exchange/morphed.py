@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.keystore.store import Keystore
-    from dpkit.types import FirstConv, Geometry, Key
+    from dpkit.types import Blocks, FirstConv, Geometry, Key
 
 _SAMPLE_PURPOSE: Final = "augconv sample"
 _ORDER_PURPOSE: Final = "augconv channel order"
@@ -76,6 +76,11 @@ class Morphed:
     def is_distinct(self) -> bool:
         """Whether every block has a core of its own."""
         return self.morph.cores == "distinct"
+
+    @property
+    def blocks(self) -> Blocks:
+        """How an image is cut into blocks."""
+        return cast("Blocks", self.morph.blocks)
 
     def inverses(self) -> NDArray[np.float64]:
         """Return M′⁻¹ of each core, float64 [1 or κ,q,q]."""
