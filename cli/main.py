@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("cli.provider", "Give the originals of a release back."),
     "lookup": ("cli.provider", "Find the way between original names and published ids."),
     "trace": ("cli.provider", "List the mixed images that hold a piece of one original."),
+    "augconv": (
+        "cli.augconv",
+        "Make the augmented first layer of a morphed release, and hand it over.",
+    ),
     "keys": ("cli.keystore", "List, back up, unlock and destroy what the keystore holds."),
 }
 

@@ -32,3 +32,21 @@ def morphed(image, cores, peak, mean, std):
     """T [c,h,w] = D^r M (Eq. 2) of one image [h,w,c]."""
     row = np.array(unrolled(image, peak, mean, std))
     return (row @ dense_matrix(cores)).reshape(image.shape[2], *image.shape[:2])
+
+
+def patch_morphed(image, cores, peak, side):
+    """T [c,h,w] of one image [h,w,c] whose blocks are patches of side x side, by loops."""
+    height, width, channels = image.shape
+    out = np.zeros((channels, height, width))
+    block = 0
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            row = []
+            for c in range(channels):
+                for y in range(top, top + side):
+                    row += [int(image[y, x, c]) / peak for x in range(left, left + side)]
+            product = np.array(row) @ np.asarray(cores[block], dtype=float)
+            square = product.reshape(channels, side, side)
+            out[:, top : top + side, left : left + side] = square
+            block += 1
+    return out

@@ -4,6 +4,7 @@
     D^r      rows       images unrolled channel by channel, row by row, [n,N], N = αhw
     κ, q     κ, q       blocks of an image and their length, N = κq
     M′       cores      [1,q,q], one core for all blocks, or [κ,q,q], one for each
+             places     int64 [N], where the values of each block stand in D^r; None: as they come
              affine     [2,c], scale and bias: D = pixel * scale + bias, by channel
 
 Every function takes arrays and writes into `out`. An image's pixels are touched once, in a
@@ -29,6 +30,7 @@ def morph(
     *,
     tile: int,
     out: NDArray[Any],
+    places: NDArray[np.int64] | None = None,
 ) -> None:
     """Morph `pixels` u8 or u16 [n,h,w,c] into `out` float32 or float16 [n,N], `tile` at a time.
 
@@ -44,9 +46,9 @@ def morph(
         k = len(part)
         unroll(part, affine, rows[:k].reshape(k, channels, -1))
         if products is None:
-            multiply(rows[:k], cores, out[start : start + k])
+            multiply(rows[:k], cores, out[start : start + k], places)
             continue
-        multiply(rows[:k], cores, products[:k])
+        multiply(rows[:k], cores, products[:k], places)
         with np.errstate(over="ignore"):  # the caller looks for infinities
             out[start : start + k] = products[:k]
 
@@ -58,6 +60,7 @@ def unmorph(
     *,
     tile: int,
     out: NDArray[Any],
+    places: NDArray[np.int64] | None = None,
 ) -> None:
     """Undo `morph`: `values` [n,N] into the pixels `out` u8 or u16 [n,h,w,c], in float64."""
     images, height, width, channels = out.shape
@@ -66,17 +69,33 @@ def unmorph(
     for start in range(0, images, tile):
         rows = values[start : start + tile].astype(np.float64)
         products = np.empty_like(rows)
-        multiply(rows, inverses, products)
+        multiply(rows, inverses, products, places)
         planes = (products.reshape(-1, channels, height, width) - bias) / scale
         levels = np.clip(np.rint(planes), 0, peak)
         out[start : start + tile] = levels.transpose(0, 2, 3, 1)
 
 
-def multiply(rows: NDArray[Any], cores: NDArray[Any], out: NDArray[Any]) -> None:
+def multiply(
+    rows: NDArray[Any],
+    cores: NDArray[Any],
+    out: NDArray[Any],
+    places: NDArray[np.int64] | None = None,
+) -> None:
     """Multiply each block of `rows` [n,N] by its core in `cores` [1 or κ,q,q], into `out` [n,N].
 
-    All three share one dtype; `rows` and `out` are C-contiguous and do not overlap.
+    A product stands where its block stood. All three share one dtype; `rows` and `out` are
+    C-contiguous and do not overlap.
     """
+    if places is None:
+        _multiply_runs(rows, cores, out)
+        return
+    blocks, products = np.empty_like(rows), np.empty_like(rows)
+    gather(rows, places, blocks)
+    _multiply_runs(blocks, cores, products)
+    scatter(products, places, out)
+
+
+def _multiply_runs(rows: NDArray[Any], cores: NDArray[Any], out: NDArray[Any]) -> None:
     count, q = len(cores), cores.shape[-1]
     if count == 1:
         np.matmul(rows.reshape(-1, q), cores[0], out=out.reshape(-1, q))
@@ -84,6 +103,22 @@ def multiply(rows: NDArray[Any], cores: NDArray[Any], out: NDArray[Any]) -> None
     # One product per block inside numpy, each on a strided view: nothing is copied.
     blocks = rows.reshape(len(rows), count, q).swapaxes(0, 1)
     np.matmul(blocks, cores, out=out.reshape(len(rows), count, q).swapaxes(0, 1))
+
+
+@compiled
+def gather(rows: NDArray[Any], places: NDArray[np.int64], out: NDArray[Any]) -> None:
+    """Write `rows[:, places]` into `out`; both [n,N]."""
+    for i in range(len(rows)):
+        for j in range(len(places)):
+            out[i, j] = rows[i, places[j]]
+
+
+@compiled
+def scatter(rows: NDArray[Any], places: NDArray[np.int64], out: NDArray[Any]) -> None:
+    """Write `rows` into `out[:, places]`; both [n,N]."""
+    for i in range(len(rows)):
+        for j in range(len(places)):
+            out[i, places[j]] = rows[i, j]
 
 
 @compiled

@@ -23,7 +23,7 @@ from dpkit.errors import UsageError
 from dpkit.keystore.canonical import Fields, damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -74,11 +74,33 @@ class ArraySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedArray:
+    """An array that is made while it is written, piece by piece, and never whole in memory.
+
+    `pieces` gives parts along the first axis, in order, each of `dtype`.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    pieces: Callable[[], Iterable[NDArray[Any]]]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an item."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole array."""
+        return math.prod(self.shape) * self.itemsize
+
+
+@dataclass(frozen=True, slots=True)
 class Payload:
     """A payload to be sealed: `size` bytes, given piece by piece."""
 
     head: bytes
-    arrays: tuple[NDArray[Any], ...]
+    arrays: tuple[NDArray[Any] | StreamedArray, ...]
 
     @property
     def size(self) -> int:
@@ -89,10 +111,15 @@ class Payload:
         """Yield the bytes without copying an array."""
         yield memoryview(self.head)
         for array in self.arrays:
-            yield array.reshape(-1).view(np.uint8).data
+            parts = array.pieces() if isinstance(array, StreamedArray) else (array,)
+            for part in parts:
+                plain = np.asarray(part, array.dtype, order="C")
+                yield plain.reshape(-1).view(np.uint8).data
 
 
-def lay_out(settings: Mapping[str, Json], arrays: Mapping[str, NDArray[Any]]) -> Payload:
+def lay_out(
+    settings: Mapping[str, Json], arrays: Mapping[str, NDArray[Any] | StreamedArray]
+) -> Payload:
     """Order the arrays and write the head.
 
     Raises
@@ -156,14 +183,16 @@ def assemble(spec: ArraySpec, pieces: Iterable[memoryview]) -> NDArray[Any]:
     return array
 
 
-def _storable(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _storable(name: str, array: NDArray[Any] | StreamedArray) -> NDArray[Any] | StreamedArray:
     if not re.fullmatch(NAME, name):
         raise UsageError(f"array name {name[:130]!r} is not made of letters, digits and ._/-")
-    plain = np.asarray(array, order="C")
-    plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
-    if plain.dtype not in _NAMES or plain.ndim > MAX_DIMENSIONS:
+    plain: NDArray[Any] | StreamedArray = array
+    if not isinstance(array, StreamedArray):
+        ordered = np.asarray(array, order="C")
+        plain = ordered.astype(ordered.dtype.newbyteorder("<"), copy=False)
+    if plain.dtype not in _NAMES or len(plain.shape) > MAX_DIMENSIONS:
         raise UsageError(
-            f"array {name} of type {plain.dtype} and {plain.ndim} axes cannot be stored",
+            f"array {name} of type {plain.dtype} and {len(plain.shape)} axes cannot be stored",
             remedy=f"use one of {', '.join(DTYPES)} and at most {MAX_DIMENSIONS} axes",
         )
     return plain

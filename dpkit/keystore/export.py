@@ -6,18 +6,34 @@ checker.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
+from dpkit.keystore.arrays import StreamedArray, lay_out
 from dpkit.keystore.durable import aside
 from dpkit.keystore.sealed import ExportableObject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
 
-def export(sealed: ExportableObject, out: Path) -> None:
-    """Write an object that may leave the keystore to a new file, mode 0600.
+    from dpkit.types import Json
+
+_BYTES_AT_ONCE: Final = 2**23  # 8 MiB
+
+
+def export(
+    sealed: ExportableObject, out: Path, stamp: Mapping[str, Json], names: tuple[str, ...]
+) -> None:
+    """Write the named arrays of an object that may leave the keystore to a new file, mode 0600.
+
+    Parameters
+    ----------
+    stamp
+        Joins the object's settings in the file's head.
 
     Raises
     ------
@@ -28,6 +44,21 @@ def export(sealed: ExportableObject, out: Path) -> None:
         raise UsageError(f"{sealed!r} never leaves its keystore", remedy="only augconv objects do")
     if out.exists():
         raise UsageError(f"{out} exists", remedy="name a new file")
+    payload = lay_out(
+        {**sealed.settings, **stamp}, {name: _streamed(sealed, name) for name in names}
+    )
     with aside(out) as file:
-        for piece in sealed.payload():
+        for piece in payload.pieces():
             file.write(piece)
+
+
+def _streamed(sealed: ExportableObject, name: str) -> StreamedArray:
+    shape = sealed.shape(name)
+    row = math.prod(shape[1:]) * sealed.dtype(name).itemsize
+    step = max(1, _BYTES_AT_ONCE // max(1, row))
+
+    def pieces() -> Iterator[NDArray[Any]]:
+        for start in range(0, shape[0], step):
+            yield sealed.array(name, start, start + step)
+
+    return StreamedArray(sealed.dtype(name), shape, pieces)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dpkit.errors import UnlockError
 from dpkit.types import ID_CHARACTERS, PARTS, PlannedRows, PlannedShard, Secret
 
 if TYPE_CHECKING:
@@ -108,6 +109,23 @@ def find_plan(keystore: Keystore, release_id: str) -> SealedPlan | None:
         if entry.label == release_id:
             return open_plan(keystore, entry.object_id)
     return None
+
+
+def require_plan(keystore: Keystore, release_id: str) -> SealedPlan:
+    """Return the plan of a release.
+
+    Raises
+    ------
+    UnlockError
+        The release was made with another keystore.
+    """
+    plan = find_plan(keystore, release_id)
+    if plan is None:
+        raise UnlockError(
+            f"keystore {keystore.path} holds no plan of release {release_id}",
+            remedy="name the keystore that it was made with by --keystore",
+        )
+    return plan
 
 
 def plans_of_key(keystore: Keystore, key_id: str) -> Iterator[SealedPlan]:

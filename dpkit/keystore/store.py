@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.keystore.arrays import StreamedArray
     from dpkit.keystore.unlock import Unlock
     from dpkit.types import Json, Secret
 
@@ -115,7 +116,7 @@ class Keystore:
         self,
         kind: Kind,
         settings: Mapping[str, Json],
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any] | StreamedArray],
         *,
         object_id: str | None = None,
         label: str = "",
@@ -127,7 +128,8 @@ class Keystore:
         settings
             JSON, sealed with the arrays.
         arrays
-            By name: integers, floats or booleans, at most 8 axes.
+            By name: integers, floats or booleans, at most 8 axes; a streamed one is made and
+            sealed piece by piece.
         object_id
             An id from `new_object_id` that was announced before; None draws one.
         label

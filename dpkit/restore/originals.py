@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dpkit.errors import DpkitError, IntegrityError, UnlockError, UsageError
+from dpkit.errors import DpkitError, IntegrityError, UsageError
 from dpkit.keystore.keys import open_key
-from dpkit.keystore.plans import SealedPlan, find_plan
+from dpkit.keystore.plans import SealedPlan, require_plan
 from dpkit.png import encode_png
 from dpkit.release.read import Release
 from dpkit.release.tree import sha256_of
@@ -77,7 +77,7 @@ def restore(
     if out.exists():
         raise UsageError(f"the output {out} exists", remedy="name another with --out")
     release = Release.open(path, verify="quick")
-    plan = plan_of(release, keystore)
+    plan = require_plan(keystore, release.manifest.release_id)
     matches = list(_matches(release, plan))
     if ids is not None:
         _refuse_unknown(ids, matches)
@@ -105,7 +105,7 @@ def lookup(
     release = Release.open(path, verify="quick")
     found = tuple(
         match
-        for match in _matches(release, plan_of(release, keystore))
+        for match in _matches(release, require_plan(keystore, release.manifest.release_id))
         if (id and match.id == id)
         or (file and match.file == file)
         or (group and group in (match.group, match.group_name))
@@ -114,23 +114,6 @@ def lookup(
         sought = id or file or group
         raise UsageError(f"no image of release {release.manifest.release_id} has {sought!r}")
     return found
-
-
-def plan_of(release: Release, keystore: Keystore) -> SealedPlan:
-    """Return the sealed plan of a release.
-
-    Raises
-    ------
-    UnlockError
-        The release was made with another keystore.
-    """
-    plan = find_plan(keystore, release.manifest.release_id)
-    if plan is None:
-        raise UnlockError(
-            f"keystore {keystore.path} holds no plan of release {release.manifest.release_id}",
-            remedy="name the keystore that it was made with by --keystore",
-        )
-    return plan
 
 
 def restored_names(files: list[str]) -> dict[str, str]:

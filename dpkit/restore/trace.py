@@ -13,9 +13,9 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.keystore.keys import open_key
+from dpkit.keystore.plans import require_plan
 from dpkit.plan.company import company_of
 from dpkit.release.read import Release
-from dpkit.restore.originals import plan_of
 from dpkit.sanitizers import SANITIZERS
 from dpkit.sanitizers.mix import Mix
 
@@ -70,7 +70,7 @@ def trace(path: Path, image: str, keystore: Keystore) -> tuple[Piece, ...]:
             "pieces of another",
             remedy="`dpkit lookup` finds the image itself",
         )
-    plan = plan_of(release, keystore)
+    plan = require_plan(keystore, release.manifest.release_id)
     shard, number, row = _find(release, plan, image)
     sources = _sources(release, plan, keystore, shard, number)
     sources[sources == -1] = np.nonzero(sources == -1)[0]

@@ -12,8 +12,9 @@ Privacy-Preserving*, arXiv 1909.07632, sections 4.1 and 4.2.
     M        (never built)    κ copies of M′ on the diagonal                     Eq. 4
     T        values           the morphed image, of D's shape                    Eq. 2
 
-Three things differ from the paper, and each is an option: images need not be square, the law
-of M′ is named, and every block may have a core of its own.
+Four things differ from the paper, and each is an option: images need not be square, the law
+of M′ is named, every block may have a core of its own, and blocks may be square patches, so that
+a patch embedding meets whole blocks.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ from dpkit.rng import derive
 from dpkit.sanitizers.base import param, parameters
 from dpkit.sanitizers.forms import cores32, inverses
 from dpkit.sanitizers.normalization import parse
-from dpkit.sanitizers.sizes import check_kappa, check_memory, core_bytes, product_images
-from dpkit.types import Key, SanitizedBatch
+from dpkit.sanitizers.sizes import (
+    check_kappa,
+    check_memory,
+    check_patches,
+    core_bytes,
+    product_images,
+)
+from dpkit.types import Key, SanitizedBatch, block_places, patch_side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +85,11 @@ class Morph:
         help="One core for all blocks (the paper), or one for each.",
         choices=("shared", "distinct"),
     )
+    blocks: str = param(
+        "raster",
+        help="Runs of the unrolled image (the paper), or square patches of all channels.",
+        choices=("raster", "patch"),
+    )
     normalize: str = param("none", help="none, imagenet, or mean,std such as 0.5,0.25.")
     dtype: str = param(
         "float32", help="Type of the released values.", choices=("float32", "float16")
@@ -106,6 +118,8 @@ class Morph:
         """
         parse(self.normalize).check(geometry)
         check_kappa(self.kappa, geometry.elements)
+        if self._is_patch:
+            check_patches(self.kappa, geometry.height, geometry.width)
         check_memory(self.kappa, geometry.elements, is_distinct=self._is_distinct)
 
     def notices(self, geometry: Geometry) -> list[str]:
@@ -139,7 +153,10 @@ class Morph:
         from dpkit.sanitizers.cores import LAWS, draw_cores  # noqa: PLC0415 (see above)
 
         self.check(geometry)
-        public = {"parameters": parameters(self), "geometry": asdict(geometry)}
+        said = parameters(self)
+        if not self._is_patch:
+            del said["blocks"]  # keys were drawn before there were patches: they stay the same
+        public = {"parameters": said, "geometry": asdict(geometry)}
         text = json.dumps(public, sort_keys=True, separators=(",", ":"))
         secret = derive(seed, "morph core", text.encode())
         q = self.core_size(geometry)
@@ -181,6 +198,7 @@ class Morph:
             self._checked(cores32(key), geometry),
             tile=self.tile_images(geometry),
             out=values.reshape(len(values), geometry.elements),
+            places=self._places(geometry),
         )
         if values.dtype == np.float16 and not np.isfinite(values).all():
             raise DpkitError(
@@ -220,6 +238,7 @@ class Morph:
             self._checked(inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
             tile=self.tile_images(geometry),
             out=pixels,
+            places=self._places(geometry),
         )
         return pixels
 
@@ -244,6 +263,7 @@ class Morph:
                 "tokens": self.kappa,
                 "block": self.core_size(geometry),
                 "cores": self._core_count,
+                **({"blocks": "patch"} if self._is_patch else {}),
             },
             "breaking_transforms": ["flip", "crop", "rotation", "color"],
         }
@@ -252,11 +272,17 @@ class Morph:
         """Say in sentences what is done to an image."""
         q, shape = self.core_size(geometry), f"{geometry.height}x{geometry.width}"
         owners = "every block has its own" if self._is_distinct else "all blocks share one"
+        side = patch_side(self.kappa, geometry.height, geometry.width) if self._is_patch else 0
+        cut = (
+            f"The image is cut into {self.kappa} patches of {side}x{side} pixels, {q} values each."
+            if side
+            else f"The row is cut into {self.kappa} blocks of {q} values."
+        )
         return [
             f"The {geometry.channels} x {shape} values of an image are divided by {geometry.peak}.",
             f"They are normalised: {self.normalize}.",
             "They are unrolled channel by channel, row by row.",
-            f"The row is cut into {self.kappa} blocks of {q} values.",
+            cut,
             f"Each block is multiplied by a secret {self.core} matrix of {q}x{q}; {owners}.",
             f"The products are released as {self.dtype}, in the image's own shape.",
         ]
@@ -264,6 +290,17 @@ class Morph:
     @property
     def _is_distinct(self) -> bool:
         return self.cores == "distinct"
+
+    @property
+    def _is_patch(self) -> bool:
+        return self.blocks == "patch"
+
+    def _places(self, geometry: Geometry) -> NDArray[np.int64] | None:
+        """Return where each block's values stand, int64 [αhw]; None where blocks are runs."""
+        if not self._is_patch:
+            return None
+        shape = (geometry.channels, geometry.height, geometry.width)
+        return block_places("patch", self.kappa, shape).reshape(-1)
 
     @property
     def _core_count(self) -> int:

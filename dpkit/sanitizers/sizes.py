@@ -7,11 +7,13 @@ q     length of a block, N/κ; a core has q² elements
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Final
 
 from dpkit.errors import UsageError
+from dpkit.types import patch_side
 
 _COPIES: Final = 4  # float64 core, its inverse, and the work of the linear algebra
 _NEAREST: Final = 3  # divisors named on each side
@@ -40,6 +42,20 @@ def check_kappa(kappa: int, elements: int) -> None:
     raise UsageError(
         f"kappa {kappa} does not divide the {elements} values of an image",
         remedy=f"the nearest that do: {near}",
+    )
+
+
+def check_patches(kappa: int, height: int, width: int) -> None:
+    """Raise `UsageError`, naming what would work, where κ square patches do not cover an image."""
+    if patch_side(kappa, height, width):
+        return
+    sides = divisors_of(math.gcd(height, width))
+    fits = sorted({height * width // (side * side): side for side in sides}.items())
+    near = sorted(fits, key=lambda fit: abs(math.log(fit[0] / kappa)))[: 2 * _NEAREST]
+    listed = ", ".join(f"{k} ({side}x{side})" for k, side in sorted(near))
+    raise UsageError(
+        f"kappa {kappa} cuts {height}x{width} pixels into no square patches",
+        remedy=f"the nearest that do, with their patches: {listed}",
     )
 
 

@@ -71,6 +71,29 @@ def test_any_morph_equals_the_dense_twin(case):
         assert np.allclose(row, expected, rtol=1e-5, atol=1e-5 * max(1, np.abs(expected).max()))
 
 
+@given(
+    channels=st.sampled_from([1, 3]), down=st.integers(1, 3), across=st.integers(1, 3),
+    side=st.integers(1, 4), cores=st.sampled_from(["shared", "distinct"]),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_patch_blocks_equal_their_twin_and_come_back(channels, down, across, side, cores):
+    geometry = Geometry(channels, down * side, across * side, 8)
+    sanitizer = Morph(kappa=down * across, blocks="patch", cores=cores, core="orthogonal")
+    pixels = random_pixels(geometry)
+    values, key = morphed(sanitizer, pixels, geometry)
+    core = key.array("core")
+    blocks = list(core) if cores == "distinct" else [core] * sanitizer.kappa
+    for image, row in zip(pixels, values, strict=True):
+        assert np.allclose(row, naive.patch_morphed(image, blocks, 255, side), atol=1e-5)
+    assert np.array_equal(sanitizer.restore(values, key, geometry), pixels)
+
+
+def test_a_kappa_without_square_patches_is_refused_with_those_that_fit():
+    with pytest.raises(UsageError, match=r"into no square patches.*64 \(4x4\)"):
+        Morph(kappa=48, blocks="patch").check(Geometry(3, 32, 32, 8))
+    Morph(kappa=64, blocks="patch").check(Geometry(3, 32, 32, 8))
+
+
 @given(settings_and_geometry())
 @settings(max_examples=40, deadline=None)
 def test_eight_bit_images_come_back_exactly_from_an_orthogonal_core(case):
@@ -257,8 +280,8 @@ def test_a_description_names_kappa_core_size_and_law():
         assert word in text
 
 
-def test_public_parameters_are_five_plain_words():
+def test_public_parameters_are_six_plain_words():
     assert json.dumps(parameters(Morph())) == (
-        '{"kappa": 16, "core": "gaussian", "cores": "shared", "normalize": "none", '
-        '"dtype": "float32"}'
+        '{"kappa": 16, "core": "gaussian", "cores": "shared", "blocks": "raster", '
+        '"normalize": "none", "dtype": "float32"}'
     )
