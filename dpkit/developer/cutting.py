@@ -27,10 +27,11 @@ def cut(values: Tensor, kappa: int, blocks: Blocks) -> Tensor:
     """
     count, channels, height, width = values.shape
     side = _side(kappa, (channels, height, width), blocks)
+    length = channels * height * width // kappa
     if side is None:
-        return values.reshape(count, kappa, -1)
+        return values.reshape(count, kappa, length)
     grid = values.reshape(count, channels, height // side, side, width // side, side)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(count, kappa, -1)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(count, kappa, length)
 
 
 def join(cut_values: Tensor, shape: tuple[int, int, int], blocks: Blocks) -> Tensor:

@@ -66,11 +66,11 @@ def find_first_conv(model: nn.Module) -> tuple[str, nn.Conv2d]:
     UsageError
         There is none.
     """
-    leaves = [(name, part) for name, part in model.named_modules() if not any(part.children())]
-    for name, part in leaves:
+    for name, part in model.named_modules():
         if isinstance(part, nn.Conv2d):
             return name, part
-    held = ", ".join(sorted({type(part).__name__ for _, part in leaves})[:8])
+    leaves = {type(part).__name__ for part in model.modules() if not any(part.children())}
+    held = ", ".join(sorted(leaves)[:8])
     raise UsageError(f"{type(model).__name__} has no Conv2d, but {held}", remedy=_ONE)
 
 

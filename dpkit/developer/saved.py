@@ -6,6 +6,7 @@ A torch file is opened with `weights_only=True`: no code of it runs.
 from __future__ import annotations
 
 import re
+import warnings
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 _HELD_UNDER: Final = ("state_dict", "model")  # where training scripts keep the state dict
 _NAMED: Final = re.compile(r"(timm|torchvision):([A-Za-z0-9_.-]{1,100})")
 _AXES: Final = 4
-_DAMAGED: Final = (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def export_saved(
@@ -131,14 +131,17 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
 
 def _without_code(file: Path) -> Any:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's own about a stranger's pickle
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
     except UnpicklingError:
         raise UsageError(
             f"{file} is no torch file of tensors alone, and no code of it was run",
             remedy="save torch.save(network.state_dict(), FILE), or use "
             "dpkit.developer.export_first_conv(network, …)",
         ) from None
-    except _DAMAGED as error:
+    except Exception as error:  # noqa: BLE001 (torch's reader stumbles over damage in every way)
         raise UsageError(
             f"{file} is no torch file ({type(error).__name__})",
             remedy="save it with torch.save(network.state_dict(), FILE)",
