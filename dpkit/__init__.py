@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dpkit.release.read import Release
     from dpkit.release.verify import verify
     from dpkit.restore import lookup, restore
+    from dpkit.sanitize import Sanitize
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Keystore",
     "Release",
     "ReleaseRequest",
+    "Sanitize",
     "__version__",
     "lookup",
     "make_release",
@@ -34,6 +36,7 @@ _HOME = {
     "Keystore": "dpkit.keystore.store",
     "Release": "dpkit.release.read",
     "ReleaseRequest": "dpkit.pipeline",
+    "Sanitize": "dpkit.sanitize",
     "lookup": "dpkit.restore",
     "make_release": "dpkit.pipeline",
     "restore": "dpkit.restore",

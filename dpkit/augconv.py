@@ -142,7 +142,7 @@ def matrix_pieces(
     steps = (layer.stride, layer.dilation, layer.groups)
     count = rows_at_once(int(np.prod(plan.shape(matrix)[1:])), reach.canvas)
     for start in range(0, len(inverse), count):
-        rows = inverse[start : start + count].astype(np.float32)
+        rows = np.ascontiguousarray(inverse[start : start + count])
         yield convolved(rows, reach.places, reach.canvas, layer.weight, steps)
 
 

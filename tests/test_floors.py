@@ -24,6 +24,7 @@ FLOORS = {
     "audit": 4,
     "exchange": 4,
     "restore": 4,
+    "sanitize": 4,
     "developer": 4,
     "pipeline": 5,
     "cli": 6,

@@ -88,7 +88,7 @@ def in_bytes(size: int) -> str:
     Examples
     --------
     >>> in_bytes(805306368), in_bytes(2359296), in_bytes(900)
-    ('805 MB', '2.4 MB', '900 bytes')
+    ('805 MB', '2.36 MB', '900 bytes')
     """
     for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if size >= unit:

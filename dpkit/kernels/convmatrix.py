@@ -4,7 +4,7 @@ C itself, αhw x βn_h n_w and nearly empty, is never built: a row of M⁻¹ tim
 of that row. Only what a block can reach is computed, on a canvas that is just large enough.
 
     symbol   here       meaning
-    M′⁻¹     rows       float32 [r,q], rows of a core's inverse
+    M′⁻¹     rows       float64 [r,q], rows of a core's inverse
     K        weight     kernels, float32 [β,α/groups,p_h,p_w], in the order that they shall have
              canvas     α, height and width of the canvas
              places     int64 [q], where each value of a row lies on the canvas; -1 for nowhere
@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch.nn.functional import conv2d, pad
 
+from dpkit.kernels.compiled import compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ PIECE_BYTES: Final = 2**22  # 4 MiB, of canvas and of result
 
 
 def convolved(
-    rows: NDArray[np.float32],
+    rows: NDArray[np.float64],
     places: NDArray[np.int64],
     canvas: tuple[int, int, int],
     weight: NDArray[np.float32],
@@ -40,9 +42,8 @@ def convolved(
         Stride, dilation and groups of the convolution; the canvas holds its padding.
     """
     stride, dilation, groups = steps
-    lying = places >= 0
     images = np.zeros((len(rows), int(np.prod(canvas))), np.float32)
-    images[:, places[lying]] = rows[:, lying]
+    _lay(rows, places, images)
     with torch.inference_mode():
         found = conv2d(
             torch.from_numpy(images.reshape(-1, *canvas)),
@@ -78,6 +79,15 @@ def convolution(
         found = conv2d(padded, kernels, stride=stride, dilation=dilation, groups=groups)
     result: NDArray[np.float64] = found.numpy()
     return result
+
+
+@compiled
+def _lay(rows: NDArray[np.float64], places: NDArray[np.int64], images: NDArray[np.float32]) -> None:
+    """Write each value of a row at its place of an image."""
+    for i in range(len(rows)):
+        for j in range(len(places)):
+            if places[j] >= 0:
+                images[i, places[j]] = np.float32(rows[i, j])
 
 
 def rows_at_once(row_values: int, canvas: tuple[int, int, int]) -> int:

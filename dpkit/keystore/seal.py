@@ -218,19 +218,19 @@ def _nonce(header: ObjectHeader, index: int, is_last: bool) -> bytes:
 
 def _rechunk(pieces: Iterable[memoryview], size: int) -> Iterator[bytes | memoryview]:
     """Yield chunks of `size` bytes and one last of the rest (never empty, but for no bytes)."""
-    waiting, is_empty = bytearray(), True
+    waiting: list[memoryview] = []
+    missing, is_empty = size, True
     for piece in pieces:
         offset = 0
         while offset < len(piece):
             is_empty = False
-            part = piece[offset : offset + size - len(waiting)]
+            part = piece[offset : offset + missing]
             offset += len(part)
-            if len(part) == size:
-                yield part  # a whole chunk needs no copy
+            missing -= len(part)
+            if missing:
+                waiting.append(memoryview(bytes(part)))  # the piece's memory may be filled anew
                 continue
-            waiting += part
-            if len(waiting) == size:
-                yield bytes(waiting)
-                waiting.clear()
+            yield b"".join((*waiting, part)) if waiting else part  # a whole chunk needs no copy
+            waiting, missing = [], size
     if waiting or is_empty:
-        yield bytes(waiting)
+        yield b"".join(waiting)
