@@ -1,5 +1,6 @@
 """What a stranger hands over as a first layer or an Aug-Conv is read whole, or refused by name."""
 
+import contextlib
 import json
 import struct
 from dataclasses import fields
@@ -10,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from dpkit.errors import IntegrityError, UsageError
+from dpkit.errors import DpkitError, IntegrityError, UsageError
 from dpkit.keystore.arrays import lay_out
 from dpkit.release.tensors import (
     augconv_arrays,
@@ -315,3 +316,26 @@ class TestAugConv:
     def test_with_wrong_arrays_is_refused_by_the_array(self, tmp_path, arrays, named):
         with pytest.raises(IntegrityError, match=named):
             read_augconv(write(tmp_path / "a", aug_conv(), arrays))
+
+
+class TestDamage:
+    """Whatever stands in a file, reading gives a layer or one of dpkit's own refusals."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(
+        st.sampled_from(["first", "aug"]),
+        st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 255)), min_size=1, max_size=4),
+        st.integers(0, 40),
+    )
+    def test_is_refused_or_harmless(self, tmp_path_factory, kind, changes, cut):
+        path = tmp_path_factory.mktemp("damaged") / "a"
+        if kind == "first":
+            file_of(path, SETTINGS, {"weight": WEIGHT, "bias": WEIGHT[:, 0, 0, 0].copy()})
+        else:
+            write(path, aug_conv(bias=np.ones(5, np.float32)))
+        content = bytearray(path.read_bytes())
+        for place, value in changes:
+            content[place % len(content)] = value
+        path.write_bytes(content[: len(content) - cut])
+        with contextlib.suppress(DpkitError):
+            (read_first_conv if kind == "first" else read_augconv)(path)
