@@ -6,13 +6,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dpkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from dpkit.types import AugConv, FirstConv
     from dpkit.types.adversary import AdversaryView, Reconstruction
+
+    Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,15 @@ def layers_of(view: AdversaryView) -> tuple[AugConv, FirstConv]:
     if view.first_conv is None:
         raise UsageError("this attack needs the developer's first layer, and the view has none")
     return augconv, view.first_conv
+
+
+def finite(what: str, array: Numbers) -> Numbers:
+    """Return the array, or raise `UsageError` where a value overflowed its storage."""
+    if not np.isfinite(array).all():
+        raise UsageError(
+            f"{what}: a value is not finite", remedy="store the layer and the release as float32"
+        )
+    return array
 
 
 class Stopwatch:

@@ -139,7 +139,7 @@ def _candidates(augconv: AugConv, conv: FirstConv, core: str) -> Iterator[Channe
 
 
 def order_by_bias(augconv: AugConv, conv: FirstConv) -> NDArray[np.int64] | None:
-    """Return the order that a bias gives away, int64 [β]; None where its values are not distinct."""
+    """Return the order that a bias gives away, int64 [β]; None where values are equal."""
     if augconv.bias is None or conv.bias is None or len(np.unique(conv.bias)) < conv.maps:
         return None
     by_value, of_layer = np.argsort(augconv.bias), np.argsort(conv.bias)
@@ -218,4 +218,5 @@ def _windows(augconv: AugConv, side: int) -> int:
 
 def _some(corners: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many of the corners, evenly spread."""
-    return corners[np.unique(np.linspace(0, len(corners) - 1, most).astype(int))]
+    spread = np.unique(np.linspace(0, len(corners) - 1, most).astype(int))
+    return np.asarray(corners[spread], dtype=np.int64)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from dpkit.leakage.attacks.attack import finite
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,7 +48,7 @@ def gram(
     for piece, times in pieces.items():
         for rows in _rows(augconv, piece, side, every_row=every_row):
             total += times * (rows.T @ rows)
-    return total
+    return finite("Aug-Conv", total)
 
 
 def row_chunks(matrix: NDArray[Any]) -> Iterator[slice]:

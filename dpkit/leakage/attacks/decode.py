@@ -9,7 +9,8 @@ Shen et al. (MoLe), arXiv 1909.07632. Three ways, all least squares:
 
     key          M′⁻¹ from C^ac, then D = T M⁻¹; for blocks of up to 4,096 values
     1x1          each output gives the pixels that it reads, F K⁺; where K has full row rank
-    deconvolve   all outputs together, by conjugate gradients; for the rest
+    deconvolve   all outputs together, by conjugate gradients; for the rest, and, with neighbouring
+                 pixels held alike, where there are fewer outputs than pixels
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 WORST_CONDITION: Final = 1e5  # of K: beyond, float32 features say too little one by one
 MOST_STEPS: Final = 200
+SMOOTHNESS: Final = 1e-3  # the weight of smoothness beside that of the features
 SMALL_ENOUGH: Final = 1e-9  # a residual, relative to the first
 
 
@@ -63,10 +65,11 @@ def run(view: AdversaryView) -> Reconstruction:
 def decoded(view: AdversaryView, order: Order) -> tuple[str, Matrix]:
     """Return the way that was taken and the images, float64 [n,h,w,c] in grey levels 0 to peak."""
     _, conv = layers_of(view)
-    if view.geometry.elements // view.kappa <= LARGEST_CORE:
+    is_determined = int(np.prod(conv.output_shape)) >= view.geometry.elements
+    if is_determined and view.geometry.elements // view.kappa <= LARGEST_CORE:
         return "key", pixels(view, by_key(view, order))
     kernels = kernel_matrix(conv)[:, order]
-    if has_full_row_rank(kernels):
+    if is_determined and has_full_row_rank(kernels):
         return "1x1", pixels(view, by_output(features(view), conv, kernels))
     return "deconvolve", pixels(view, by_all_outputs(features(view), conv, kernels))
 
@@ -118,13 +121,16 @@ def by_output(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
 
 
 def by_all_outputs(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
-    """Return the shortest D whose features come nearest to F, float64 [n,αhw].
+    """Return the D whose features come nearest to F, float64 [n,αhw].
 
-    Conjugate gradients on C C^T D = C F, all images at once; C is never built.
+    Conjugate gradients on C C^T D = C F, all images at once; C is never built. Where outputs are
+    fewer than pixels, the smoothest of all such D.
     """
     taps = tap_places(conv).reshape(len(kernels), -1)
     products = kernels @ kernels.T
     found = np.zeros((len(maps), _elements(conv)))
+    is_determined = int(np.prod(conv.output_shape)) >= found.shape[1]
+    smoothness = 0.0 if is_determined else SMOOTHNESS * np.trace(products) / len(products)
     rest = _scattered(kernels @ maps.reshape(*maps.shape[:2], -1), taps, found.shape)
     step, energy = rest, (rest**2).sum(axis=1, keepdims=True)
     first = energy
@@ -132,6 +138,8 @@ def by_all_outputs(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
         if (energy <= SMALL_ENOUGH**2 * first).all():
             break
         moved = _scattered(products @ _gathered(step, taps), taps, found.shape)
+        if smoothness:
+            moved += smoothness * _roughness(step.reshape(len(step), *conv.input_shape))
         along = (step * moved).sum(axis=1, keepdims=True)
         length = np.divide(energy, along, out=np.zeros_like(energy), where=along > 0)
         found, rest = found + length * step, rest - length * moved
@@ -144,7 +152,19 @@ def pixels(view: AdversaryView, unrolled: Matrix) -> Matrix:
     """Return D [n,αhw] as grey levels [n,h,w,c], normalisation undone, within 0 to peak."""
     scale, bias = view.affine
     planes = np.moveaxis(unrolled.reshape(view.values.shape), 1, -1)
-    return np.clip((planes - bias) / scale, 0, view.geometry.peak)
+    grey = np.clip((planes - bias) / scale, 0, view.geometry.peak)
+    return np.asarray(grey, dtype=np.float64)
+
+
+def _roughness(planes: Matrix) -> Matrix:
+    """Return the gradient of half the squared steps between neighbours, [n,α,h,w] to [n,αhw]."""
+    total = np.zeros_like(planes)
+    for axis in (2, 3):
+        steps = np.diff(planes, axis=axis)
+        ends = [(0, 0)] * 4
+        ends[axis] = (1, 1)
+        total -= np.diff(np.pad(steps, ends), axis=axis)
+    return total.reshape(len(planes), -1)
 
 
 def _elements(conv: FirstConv) -> int:

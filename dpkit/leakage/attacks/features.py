@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from dpkit.leakage.attacks.attack import Stopwatch, augconv_of
+from dpkit.leakage.attacks.attack import Stopwatch, augconv_of, finite
 from dpkit.leakage.attacks.columns import row_chunks
 from dpkit.types import block_places
 from dpkit.types.adversary import Reconstruction
@@ -44,7 +44,7 @@ def features(view: AdversaryView) -> Floats:
         for part in row_chunks(matrix):
             piece = matrix[part].reshape(part_length(matrix, part), -1).astype(np.float32)
             window += (rows[:, places[part]] @ piece).reshape(window.shape)
-    return found
+    return finite("features", found)
 
 
 def part_length(matrix: NDArray[Any], part: slice) -> int:

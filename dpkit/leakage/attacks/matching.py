@@ -52,7 +52,7 @@ def reorder(known: Matrix, order: Order) -> Matrix:
     """Return `known` [βv,βv] with its vertices in an order [β], as `match` found it."""
     places = len(known) // len(order)
     rows = (order[:, None] * places + np.arange(places)).reshape(-1)
-    return known[np.ix_(rows, rows)]
+    return np.asarray(known[np.ix_(rows, rows)], dtype=np.float64)
 
 
 def _signature(edges: Matrix) -> Matrix:
