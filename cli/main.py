@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("cli.parts", "Close a release whose parts are all written."),
     "verify": ("cli.release", "Check a release, without any key."),
     "inspect": ("cli.release", "Show what a developer sees of a release."),
+    "first-conv": ("cli.developer", "Write a network's first layer for the provider."),
     "restore": ("cli.provider", "Give the originals of a release back."),
     "lookup": ("cli.provider", "Find the way between original names and published ids."),
     "trace": ("cli.provider", "List the mixed images that hold a piece of one original."),
@@ -55,7 +56,7 @@ class Door(click.Group):
         if cmd_name in SANITIZERS:
             made: click.Command = module.make_command(SANITIZERS[cmd_name])
             return made
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)

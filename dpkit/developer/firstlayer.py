@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from dpkit.developer.cutting import cut
 from dpkit.errors import UsageError
 from dpkit.release.read import Release
 from dpkit.release.training import read_training
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dpkit.types import Blocks
 
 POSITION_SCALE = 0.02  # standard deviation at the start, as in vision transformers
 
@@ -36,17 +39,27 @@ class BlockLinear(nn.Module):
         Of the released values by channel, [c]; values are standardised first.
     shared
         One map for all blocks: fewer parameters, and enough only where one core made them all.
+    blocks
+        How an image is cut: `raster`, runs of the unrolled image, or `patch`, squares.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, tokens: int, block: int, dim: int, *, mean: Tensor, std: Tensor, shared: bool = False
+        self,
+        tokens: int,
+        block: int,
+        dim: int,
+        *,
+        mean: Tensor,
+        std: Tensor,
+        shared: bool = False,
+        blocks: Blocks = "raster",
     ) -> None:
         super().__init__()
         maps = 1 if shared else tokens
-        self.tokens, self.block = tokens, block
+        self.tokens, self.block, self.blocks = tokens, block, blocks
         self.weight = nn.Parameter(torch.randn(maps, block, dim) / math.sqrt(block))
         self.position = nn.Parameter(POSITION_SCALE * torch.randn(tokens, dim))
         self.register_buffer("mean", mean.reshape(-1, 1, 1))
@@ -55,13 +68,14 @@ class BlockLinear(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Map values [n,c,h,w] to tokens [n,tokens,dim]."""
         standard = (values - self.mean) / self.std
-        blocks = standard.reshape(len(values), self.tokens, self.block).transpose(0, 1)
+        blocks = cut(standard, self.tokens, self.blocks).transpose(0, 1)
         weight = self.weight.expand(self.tokens, -1, -1)
         return torch.bmm(blocks, weight).transpose(0, 1) + self.position
 
     def extra_repr(self) -> str:
         """Say the geometry."""
-        return f"tokens={self.tokens}, block={self.block}, dim={self.weight.shape[2]}"
+        cut_as = f"{self.blocks}, tokens={self.tokens}, block={self.block}"
+        return f"{cut_as}, dim={self.weight.shape[2]}"
 
 
 def first_layer(release: Release | str | Path, dim: int, *, shared: bool = False) -> BlockLinear:
@@ -90,4 +104,6 @@ def first_layer(release: Release | str | Path, dim: int, *, shared: bool = False
         )
     mean, std = torch.tensor(training.mean), torch.tensor(training.std)
     std = torch.where(std > 0, std, torch.ones_like(std))
-    return BlockLinear(layer.tokens, layer.block, dim, mean=mean, std=std, shared=shared)
+    return BlockLinear(
+        layer.tokens, layer.block, dim, mean=mean, std=std, shared=shared, blocks=layer.blocks
+    )

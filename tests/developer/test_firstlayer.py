@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dpkit.developer import BlockLinear, ReleaseDataset, first_layer
 from dpkit.errors import DpkitError
 from dpkit.release.read import Release
+from dpkit.types import block_places
 
 
 def twin(layer, values):
@@ -49,6 +50,31 @@ def test_it_is_built_from_what_the_manifest_says(release):
     values = torch.stack([value for value, _ in ReleaseDataset(release)])
     assert layer(values).shape == (70, 16, 24)
     assert sum(p.numel() for p in layer.parameters()) == 16 * (9 + 1) * 24
+
+
+def test_patches_are_cut_as_the_release_cuts_them():
+    """A release of patches under one core is undone by the inverse core, patch by patch."""
+    torch.manual_seed(0)
+    core = torch.randn(12, 12)
+    pixels = torch.rand(5, 3, 4, 6)
+    places = torch.from_numpy(block_places("patch", 6, (3, 4, 6)))
+    morphed = torch.empty(5, 72)
+    morphed[:, places] = pixels.reshape(5, -1)[:, places] @ core
+    layer = BlockLinear(6, 12, 12, mean=torch.zeros(3), std=torch.ones(3), blocks="patch")
+    with torch.no_grad():
+        layer.weight.copy_(torch.linalg.inv(core).expand(6, -1, -1))
+        layer.position.zero_()
+    tokens = layer(morphed.reshape(pixels.shape))
+    assert torch.allclose(tokens, pixels.reshape(5, -1)[:, places], atol=1e-4)
+
+
+def test_patches_are_built_where_the_manifest_says_so(release):
+    opened = Release.open(release)
+    layer = {"kind": "block_linear", "tokens": 16, "block": 9, "cores": 1, "blocks": "patch"}
+    training = {**opened.manifest.training, "first_layer": layer}
+    patches = replace(opened, manifest=replace(opened.manifest, training=training))
+    assert first_layer(patches, 8).blocks == "patch"
+    assert first_layer(opened, 8).blocks == "raster"
 
 
 def test_an_opened_release_serves_as_well(release):

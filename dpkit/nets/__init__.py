@@ -1,0 +1,46 @@
+"""Image classifiers, written from their papers: tensors in, tensors out; torch and nothing else.
+
+Modules bear torchvision's names, so that its state dict of the same architecture loads, and a
+layer is named alike on both sides. Every parameter is a keyword, as in
+`CLASSIFIERS["resnet18"](classes=10)`. The classes themselves make smaller ones, for images of
+32x32 and a processor.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from dpkit.nets.convnext import ConvNeXt
+from dpkit.nets.densenet import DenseNet
+from dpkit.nets.resnet import BasicBlock, Bottleneck, ResNet
+from dpkit.nets.vgg import VGG
+from dpkit.nets.vit import VisionTransformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
+    "vgg11_bn": partial(VGG, layers=11),
+    "vgg13_bn": partial(VGG, layers=13),
+    "vgg16_bn": partial(VGG, layers=16),
+    "resnet18": partial(ResNet, block=BasicBlock, layers=(2, 2, 2, 2)),
+    "resnet34": partial(ResNet, block=BasicBlock, layers=(3, 4, 6, 3)),
+    "resnet50": partial(ResNet, block=Bottleneck, layers=(3, 4, 6, 3)),
+    "densenet121": partial(DenseNet, growth=32, layers=(6, 12, 24, 16)),
+    "convnext_tiny": partial(ConvNeXt, layers=(3, 3, 9, 3), widths=(96, 192, 384, 768)),
+    "vit_b_16": partial(VisionTransformer, patch=16, dim=768, layers=12, heads=12, hidden=3072),
+}
+
+__all__ = [
+    "CLASSIFIERS",
+    "VGG",
+    "BasicBlock",
+    "Bottleneck",
+    "ConvNeXt",
+    "DenseNet",
+    "ResNet",
+    "VisionTransformer",
+]
