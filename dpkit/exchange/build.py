@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from dpkit.types import FirstConv, Json
 
 MAX_BYTES: Final = 2**31  # 2 GiB
-FIRST_WEIGHT: Final = "first_conv/weight"
-FIRST_BIAS: Final = "first_conv/bias"
+FIRST: Final = "first_conv"  # the developer's own layer, kept beside what was made of it
+FIRST_WEIGHT: Final = f"{FIRST}/weight"
+FIRST_BIAS: Final = f"{FIRST}/bias"
 _CHECKED_IMAGES: Final = 4
 
 
@@ -108,7 +109,7 @@ def build(
         release_id=morphed.release_id, blocks=plan.blocks, input_shape=layer.input_shape,
         output_shape=layer.output_shape, consent={},
     )  # fmt: skip
-    settings["first_conv"] = _geometry(layer)
+    settings[FIRST] = _geometry(layer)
     object_id = keystore.put("augconv", settings, arrays, label=morphed.release_id)
     seconds = time.monotonic() - begun
     error = feature_error(keystore.get(object_id, "augconv"), plan, morphed, _CHECKED_IMAGES)

@@ -15,8 +15,9 @@ from dpkit.keystore.durable import aside
 from dpkit.keystore.sealed import ExportableObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
@@ -25,15 +26,28 @@ if TYPE_CHECKING:
 _BYTES_AT_ONCE: Final = 2**23  # 8 MiB
 
 
+def write_pieces(pieces: Iterator[memoryview], file: BinaryIO) -> None:
+    """Write the bytes as they are."""
+    file.writelines(pieces)
+
+
 def export(
-    sealed: ExportableObject, out: Path, stamp: Mapping[str, Json], names: tuple[str, ...]
+    sealed: ExportableObject,
+    out: Path,
+    settings: Mapping[str, Json],
+    names: tuple[str, ...],
+    write: Callable[[Iterator[memoryview], BinaryIO], None] = write_pieces,
 ) -> None:
     """Write the named arrays of an object that may leave the keystore to a new file, mode 0600.
 
     Parameters
     ----------
-    stamp
-        Joins the object's settings in the file's head.
+    settings
+        What the file's head says.
+    names
+        Of the arrays that leave.
+    write
+        How the bytes come into the file: as they are, or encrypted for somebody.
 
     Raises
     ------
@@ -44,12 +58,9 @@ def export(
         raise UsageError(f"{sealed!r} never leaves its keystore", remedy="only augconv objects do")
     if out.exists():
         raise UsageError(f"{out} exists", remedy="name a new file")
-    payload = lay_out(
-        {**sealed.settings, **stamp}, {name: _streamed(sealed, name) for name in names}
-    )
+    payload = lay_out(settings, {name: _streamed(sealed, name) for name in names})
     with aside(out) as file:
-        for piece in payload.pieces():
-            file.write(piece)
+        write(payload.pieces(), file)
 
 
 def _streamed(sealed: ExportableObject, name: str) -> StreamedArray:

@@ -21,12 +21,12 @@ def hand_over(store: Keystore) -> None:
 
 def test_an_augconv_object_leaves_as_a_safetensors_file(store, tmp_path):
     matrix = np.random.default_rng(3).normal(size=(400, 400))
-    object_id = store.put("augconv", {"version": 1}, {"matrix": matrix, "kept": matrix})
+    object_id = store.put("augconv", {"own": 1}, {"matrix": matrix, "kept": matrix})
     out = tmp_path / "augconv.safetensors"
     sealed = store.get(object_id, "augconv")
     export(sealed, out, {"consent": "given"}, ("matrix",))
     with safetensors.safe_open(out, "numpy") as file:
-        assert json.loads(file.metadata()["dpkit"]) == {"version": 1, "consent": "given"}
+        assert json.loads(file.metadata()["dpkit"]) == {"consent": "given"}
         assert list(file.keys()) == ["matrix"]
         assert np.array_equal(file.get_tensor("matrix"), matrix)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600

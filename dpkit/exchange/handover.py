@@ -1,0 +1,199 @@
+"""Hand an Aug-Conv layer over: measure what it gives away, record consent, write the file.
+
+The layer is the key in another form. What a developer could make of it is therefore measured on
+the release's own images, by the attacks of `leakage/attacks/`, before anything leaves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dpkit.errors import DpkitError, KeystoreMissingError, UsageError
+from dpkit.exchange.age import for_recipient
+from dpkit.exchange.build import FIRST, FIRST_BIAS, FIRST_WEIGHT
+from dpkit.exchange.cost import in_bytes
+from dpkit.exchange.morphed import Morphed
+from dpkit.keystore.canonical import now
+from dpkit.keystore.export import export, write_pieces
+from dpkit.leakage.attacks.handover import handover_evidence
+from dpkit.release.tensors import matrix_name
+from dpkit.sanitizers.normalization import parse
+from dpkit.sanitizers.sizes import physical_memory
+from dpkit.types import AugConv, FirstConv
+from dpkit.types.adversary import AdversaryView
+from dpkit.types.evidence import LEAST_IMAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dpkit.keystore.sealed import ExportableObject
+    from dpkit.keystore.store import Keystore
+    from dpkit.leakage.attacks.handover import HandoverEvidence
+    from dpkit.types import Json
+
+IMAGES: Final = 24  # of the release, that are attacked
+_MEMORY_SHARE: Final = 0.5  # of the machine's, for a layer that is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A layer that may be handed over, and what it was seen to give away."""
+
+    object_id: str
+    release_id: str
+    size_bytes: int
+    images: int
+    evidence: HandoverEvidence
+
+    def facts(self) -> dict[str, Json]:
+        """Return the same for JSON."""
+        return {
+            "object_id": self.object_id,
+            "release_id": self.release_id,
+            "size_bytes": self.size_bytes,
+            "images": self.images,
+            "evidence": self.evidence.facts(),
+        }
+
+    def lines(self) -> list[str]:
+        """Say what the developer could make of it."""
+        head = (
+            f"Aug-Conv {self.object_id} ({in_bytes(self.size_bytes)}) for release "
+            f"{self.release_id}, attacked on {self.images} of its images:"
+        )
+        return [head, *(f"  {line}" for line in self.evidence.lines())]
+
+
+def offer(
+    path: Path, keystore: Keystore, *, object_id: str | None = None, images: int = IMAGES
+) -> Offer:
+    """Attack a layer in the keystore as the developer could, without changing anything.
+
+    Parameters
+    ----------
+    object_id
+        The layer; None takes the newest of the release.
+    images
+        How many images of the release are attacked.
+
+    Raises
+    ------
+    UsageError
+        The release is no morphed one, or the layer belongs to another one.
+    KeystoreMissingError
+        No layer was made for it.
+    UnlockError
+        The keystore holds no key of it.
+    """
+    morphed = Morphed.open(path, keystore)
+    sealed = keystore.get(object_id or _newest(keystore, morphed.release_id), "augconv")
+    if sealed.settings.get("release_id") != morphed.release_id:
+        raise UsageError(
+            f"Aug-Conv {sealed.object_id} belongs to release {sealed.settings.get('release_id')}, "
+            f"not to {morphed.release_id}",
+            remedy="name the release that it was made for",
+        )
+    layer, first = _open_layer(sealed), _open_first(sealed)
+    values = morphed.sample(images)
+    view = AdversaryView(
+        values, morphed.geometry, parse(morphed.morph.normalize).affine(morphed.geometry),
+        morphed.blocks, morphed.morph.kappa, morphed.morph.cores, morphed.morph.core, layer, first,
+    )  # fmt: skip
+    evidence = handover_evidence(
+        view, morphed.originals(values), truth=morphed.channel_order(first)
+    )
+    size = sum(matrix.nbytes for matrix in layer.matrices)
+    return Offer(sealed.object_id, morphed.release_id, size, len(values), evidence)
+
+
+def check_target(out: Path, recipient: str | None) -> None:
+    """Raise `UsageError` where a layer could not be handed over so, before it is attacked."""
+    if out.exists():
+        raise UsageError(f"{out} exists", remedy="name a new file with -o")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"{out.parent} is no folder", remedy="name a file in one that exists")
+    if recipient:
+        for_recipient(recipient)
+
+
+def hand_over(
+    offered: Offer, out: Path, keystore: Keystore, *, recipient: str | None = None
+) -> str:
+    """Record the provider's consent and write the layer; return the id of the record.
+
+    Parameters
+    ----------
+    recipient
+        `age1…`: the file is encrypted for them.
+
+    Raises
+    ------
+    UsageError
+        `out` exists, or the recipient is none.
+    """
+    check_target(out, recipient)
+    write = for_recipient(recipient) if recipient else write_pieces
+    consent: dict[str, Json] = {
+        "given": now(),
+        "recipient": recipient or "",
+        **offered.facts(),
+    }
+    sealed = keystore.get(offered.object_id, "augconv")
+    record = keystore.put("consent", consent, {}, label=offered.release_id)
+    settings = {name: said for name, said in sealed.settings.items() if name != FIRST}
+    names = tuple(name for name in sealed.names() if not name.startswith(FIRST))
+    if offered.images < LEAST_IMAGES:  # figures of so few could tell of one
+        del consent["evidence"]
+    export(sealed, out, {**settings, "consent": consent}, names, write)
+    return record
+
+
+def _newest(keystore: Keystore, release_id: str) -> str:
+    made = [
+        entry
+        for entry in keystore.entries()
+        if entry.kind == "augconv" and entry.state == "active" and entry.label == release_id
+    ]
+    if not made:
+        raise KeystoreMissingError(
+            f"no Aug-Conv was made for release {release_id}",
+            remedy="`dpkit augconv build RELEASE --first-conv FILE` makes one",
+        )
+    return made[-1].object_id
+
+
+def _open_layer(sealed: ExportableObject) -> AugConv:
+    names = sorted(name for name in sealed.names() if name.startswith("matrix_0"))
+    size = sum(math.prod(sealed.shape(n)) * sealed.dtype(n).itemsize for n in names)
+    if size > _MEMORY_SHARE * physical_memory():
+        raise DpkitError(
+            f"Aug-Conv {sealed.object_id} of {in_bytes(size)} is too large to be attacked in the "
+            f"memory of this machine, and nothing leaves unmeasured",
+            remedy="hand it over on a larger machine, or make a smaller layer",
+        )
+    settings: dict[str, Any] = sealed.settings
+    return AugConv(
+        tuple(sealed.array(matrix_name(i)) for i in range(len(names))),
+        sealed.array("matrix_of"),
+        sealed.array("windows"),
+        sealed.array("bias") if "bias" in sealed.names() else None,
+        settings["blocks"],
+        tuple(settings["input_shape"]),
+        tuple(settings["output_shape"]),
+        settings["release_id"],
+        {},
+    )
+
+
+def _open_first(sealed: ExportableObject) -> FirstConv:
+    settings: dict[str, Any] = dict(sealed.settings)[FIRST]  # type: ignore[assignment]  # a mapping, as `build` wrote it
+    bias = sealed.array(FIRST_BIAS) if FIRST_BIAS in sealed.names() else None
+    return FirstConv(
+        np.asarray(sealed.array(FIRST_WEIGHT)), bias, tuple(settings["stride"]),
+        tuple(settings["padding"]), tuple(settings["dilation"]), settings["groups"],
+        tuple(settings["input_size"]), settings["normalize"],
+    )  # fmt: skip
