@@ -183,8 +183,6 @@ def _first_conv_geometry(settings: Fields) -> dict[str, Any]:
 
 
 def _augconv_scalars(settings: Fields) -> dict[str, Any]:
-    if "first_conv" in settings.left():  # what it was made from, for the developer to look at
-        settings.mapping("first_conv")
     return {
         "release_id": settings.text("release_id", pattern=NAME),
         "blocks": cast("Blocks", settings.one_of("blocks", BLOCKS)),

@@ -264,11 +264,6 @@ class TestAugConv:
         )
         assert same(read_augconv(write(tmp_path / "a", layer)), layer)
 
-    def test_may_say_what_it_was_made_from(self, tmp_path):
-        geometry = {"stride": [1, 1], "normalize": "none"}
-        path = write(tmp_path / "a", aug_conv(), first_conv=geometry)
-        assert same(read_augconv(path), aug_conv())
-
     def test_maps_its_matrices_from_the_disk(self, tmp_path):
         matrix = read_augconv(write(tmp_path / "a", aug_conv())).matrices[0]
         while isinstance(matrix, np.ndarray) and not isinstance(matrix, np.memmap):
