@@ -13,7 +13,8 @@ sorted rows name the vertices; no guess is needed. With an orthogonal core even 
 and a bias in the secret order gives that order by sorting.
 
 The answer checks itself: under the right order no energy of A_w lies outside of the row space of
-K_w P. It is only given where a row space is no more than two thirds of the columns' dimensions.
+K_w P. That says something where a row space has at most two thirds of the columns' dimensions;
+for other layers the order can only be guessed from the features (`statistics.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ import numpy as np
 from dpkit.leakage.attacks.attack import Stopwatch, layers_of
 from dpkit.leakage.attacks.columns import gram
 from dpkit.leakage.attacks.convolution import interior_corners, window_matrix
+from dpkit.leakage.attacks.features import features
 from dpkit.leakage.attacks.matching import match, reorder
+from dpkit.leakage.attacks.statistics import guess_order
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class ChannelOrder:
     order
         int64 [β]: channel i of C^ac is the developer's map `order[i]`; None where there is none.
     method
-        `bias`, `gram`, `projector` or `none`.
+        `bias`, `gram`, `projector`, `statistics` (a guess) or `none`.
     energy
         The share of C^ac's energy that the layer in this order cannot explain, 0 to 1; None where
         no such check exists.
@@ -74,6 +77,11 @@ class ChannelOrder:
         """Whether there is an order, and its check passes (a sorted bias is a check itself)."""
         passes = self.energy <= ACCEPTED if self.energy is not None else self.method == "bias"
         return self.order is not None and passes
+
+    @property
+    def is_worth_trying(self) -> bool:
+        """Whether images can be computed with it: it is found, or an unconfirmed guess."""
+        return self.is_found or self.method == "statistics"
 
 
 NO_ORDER: Final = ChannelOrder(None, "none", None)
@@ -101,11 +109,19 @@ def find_order(augconv: AugConv, conv: FirstConv, *, core: str = "") -> ChannelO
     return best
 
 
+def recover_order(view: AdversaryView) -> ChannelOrder:
+    """Find the order, else, where the layers alone keep it, guess it from the features."""
+    augconv, conv = layers_of(view)
+    found = find_order(augconv, conv, core=view.core)
+    if found.method != "none" or conv.maps == 1:
+        return found
+    return ChannelOrder(guess_order(features(view), conv)[0], "statistics", None)
+
+
 def run(view: AdversaryView) -> Reconstruction:
     """Find the order that `view` hides; see `find_order`."""
     watch = Stopwatch()
-    augconv, conv = layers_of(view)
-    found = find_order(augconv, conv, core=view.core)
+    found = recover_order(view)
     figures = {"found": float(found.is_found)}
     if found.energy is not None:
         figures["energy"] = found.energy
@@ -117,12 +133,13 @@ def sentence(found: ChannelOrder) -> str:
     energy = "" if found.energy is None else f"; {found.energy:.1g} of its energy is unexplained"
     if found.is_found:
         return f"The channel order falls ({found.method}{energy})."
-    if found.order is None:
+    if found.method == "statistics":
         return (
-            "The channel order was not recovered: without overlapping kernels, with no more maps "
-            "than pixels and a core that is not orthogonal, it leaves no trace in the layer. The "
-            "features can be viewed all the same."
+            "The channel order is not in the layer (kernels do not overlap, and are no more than "
+            "their pixels); it was guessed from the statistics of the features, unconfirmed."
         )
+    if found.order is None:
+        return "The channel order was not recovered. The features can be viewed all the same."
     return f"The channel order was not recovered: none explains the layer{energy}."
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Stopwatch, layers_of
-from dpkit.leakage.attacks.channel_order import find_order
+from dpkit.leakage.attacks.channel_order import recover_order
 from dpkit.leakage.attacks.channel_order import sentence as say_order
 from dpkit.leakage.attacks.convolution import kernel_matrix, tap_places
 from dpkit.leakage.attacks.features import features
@@ -46,19 +46,16 @@ SMALL_ENOUGH: Final = 1e-9  # a residual, relative to the first
 def run(view: AdversaryView) -> Reconstruction:
     """Find the order, then the images; without an order there are none."""
     watch = Stopwatch()
-    augconv, conv = layers_of(view)
-    found = find_order(augconv, conv, core=view.core)
-    if not found.is_found or found.order is None:
+    found = recover_order(view)
+    if not found.is_worth_trying or found.order is None:
         return Reconstruction("decode", None, {}, watch.seconds, say_order(found))
     way, images = decoded(view, found.order)
-    seconds = watch.seconds
     return Reconstruction(
         "decode",
         images,
         {"images": float(len(images))},
-        seconds,
-        f"The channel order falls, and {len(images)} images are then computed ({way}) in "
-        f"{seconds:.1f} s.",
+        watch.seconds,
+        f"{say_order(found)} {len(images)} images were computed with it ({way}).",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.leakage.attacks.attack import Stopwatch, layers_of
-from dpkit.leakage.attacks.channel_order import find_order
+from dpkit.leakage.attacks.channel_order import recover_order
 from dpkit.leakage.attacks.channel_order import sentence as say_order
 from dpkit.leakage.attacks.convolution import kernel_matrix
 from dpkit.leakage.attacks.decode import decoded
@@ -114,10 +114,10 @@ def handover_evidence(
         int64 [β], the true order, channel i being the developer's map `truth[i]`; only to state
         the share that the attack got right.
     """
-    augconv, conv = layers_of(view)
+    _, conv = layers_of(view)
     views = _view_evidence(view, originals)
     watch = Stopwatch()
-    found = find_order(augconv, conv, core=view.core)
+    found = recover_order(view)
     order = OrderEvidence(
         found.is_found,
         found.method,
@@ -141,7 +141,7 @@ def _view_evidence(view: AdversaryView, originals: NDArray[Any]) -> ViewEvidence
 def _image_evidence(
     view: AdversaryView, originals: NDArray[Any], found: ChannelOrder
 ) -> ImageEvidence | None:
-    if found.order is None or not found.is_found:
+    if found.order is None or not found.is_worth_trying:
         return None
     watch = Stopwatch()
     way, images = decoded(view, found.order)
@@ -199,7 +199,7 @@ def _image_line(found: ImageEvidence | None) -> str:
             f"for the worst of them{ssim} ({found.way})."
         )
     return (
-        f"Every image is then recovered in {found.seconds:.1f} s of CPU ({found.way}): "
-        f"{psnr.mean:.0f} dB on average, {psnr.least:.0f} dB or more{ssim}. Whoever has this layer "
+        f"Images are then recovered in {found.seconds:.1f} s of CPU ({found.way}): {psnr.mean:.0f} "
+        f"dB on average, {psnr.least:.0f} dB or more for every one{ssim}. Whoever has this layer "
         "and the release has the pictures."
     )
