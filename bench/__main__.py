@@ -30,6 +30,7 @@ BENCHES = {
     "mix-kernel": "bench.mix_kernel",
     "mix-job": "bench.mix_job",
     "table4": "bench.table4",
+    "augconv-attack": "bench.augconv_attack",
 }
 
 

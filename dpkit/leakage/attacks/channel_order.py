@@ -13,8 +13,8 @@ sorted rows name the vertices; no guess is needed. With an orthogonal core even 
 and a bias in the secret order gives that order by sorting.
 
 The answer checks itself: under the right order no energy of A_w lies outside of the row space of
-K_w P. That says something where a row space has at most two thirds of the columns' dimensions;
-for other layers the order can only be guessed from the features (`statistics.py`).
+K_w P. That says something where a window has more columns than pixels; for other layers the order
+can only be guessed from the features (`statistics.py`).
 """
 
 from __future__ import annotations
@@ -168,15 +168,21 @@ def order_by_bias(augconv: AugConv, conv: FirstConv) -> NDArray[np.int64] | None
 
 
 def window_side(conv: FirstConv) -> int | None:
-    """Return the least w whose βw² columns are 1.5 times their row space; None where none is."""
+    """Return the w whose windows say most for their size; None where no window says anything.
+
+    The least w whose βw² columns are 1.5 times the pixels that they see; else the least with more
+    columns than pixels.
+    """
+    enough = None
     for side in range(1, MOST_SIDE + 1):
         if not len(interior_corners(conv, side)):
-            return None
-        matrix = window_matrix(conv, side)
-        rank_at_most = min(matrix.shape)
-        if matrix.shape[1] >= LEAST_REDUNDANCY * rank_at_most:
+            break
+        pixels, columns = window_matrix(conv, side).shape
+        if columns >= LEAST_REDUNDANCY * pixels:
             return side
-    return None
+        if columns > pixels and enough is None:
+            enough = side
+    return enough
 
 
 def _by_gram(augconv: AugConv, conv: FirstConv) -> ChannelOrder:
