@@ -201,7 +201,8 @@ def _image_line(found: ImageEvidence | None) -> str:
     if psnr.mean < CLEAR_DB:
         return (
             f"The images are then recovered at {psnr.mean:.0f} dB on average, {psnr.worst:.0f} dB "
-            f"for the worst of them{ssim} ({found.way})."
+            f"for the worst of them{ssim} ({found.way}). That is what these attacks reach, not a "
+            "proof that nobody does better."
         )
     return (
         f"Images are then recovered in {found.seconds:.1f} s of CPU ({found.way}): {psnr.mean:.0f} "

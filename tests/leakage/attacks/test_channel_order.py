@@ -117,6 +117,12 @@ class TestAPatchEmbedding:
         assert np.mean(found.order == given_away.order) >= 0.9
         assert "guessed" in ATTACKS["channel-order"].run(given_away.view).sentence
 
+    def test_gives_it_in_colour_too_where_kernels_are_few(self):
+        conv = first_conv(he(np.random.default_rng(1), 24, 3, 4), 32, stride=4)
+        given_away = handed_over(conv, kappa=64, blocks="patch", n=60)
+        found = recover_order(given_away.view)
+        assert np.mean(found.order == given_away.order) >= 0.9
+
 
 class TestTheCheckRefuses:
     def test_a_wrong_first_layer(self):
