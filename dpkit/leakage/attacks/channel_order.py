@@ -6,7 +6,7 @@
     P        order    the secret order of the channels, called rand               4.3
     Π        known    the projector onto the row space of K_w, K_w⁺ K_w
 
-Shen et al. (MoLe), arXiv 1909.07632, put the cost of finding the order at β! guesses (4.4). M⁻¹ S
+Shen et al. (MoLe), arXiv 1909.07632, count β! guesses for the order (P_r,bf). M⁻¹ S
 has full column rank, so A_w and K_w P have one row space, and its projector is P^T Π P: the same
 weighted graph with its vertices in another order. Its diagonal, the leverage scores, and its
 sorted rows name the vertices; no guess is needed. With an orthogonal core even A^T A = P^T K^T K P,
