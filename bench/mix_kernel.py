@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.harness import Figure, speed_ratio
-from dpkit.kernels.mix import choose_sources, draw_donors, mix_blocks
+from dpkit.kernels.donors import choose_sources, draw_donors
+from dpkit.kernels.mix import mix_blocks
 from dpkit.rng import Stream, derive
 from dpkit.types import Secret
 

@@ -194,7 +194,7 @@ class Mix:
         DpkitError
             An image finds fewer than N_s donors.
         """
-        from dpkit.kernels.mix import choose_sources  # noqa: PLC0415 (loads numba, not for --help)
+        from dpkit.kernels.donors import choose_sources  # noqa: PLC0415 (loads numba, not for --help)
 
         text = json.dumps(parameters(self), sort_keys=True, separators=(",", ":"))
         secret = derive(key.seed, "mix", text.encode())
@@ -280,7 +280,7 @@ class Mix:
     def _donors(
         self, company: Company, places: NDArray[np.int64], streams: list[Stream]
     ) -> NDArray[np.int64]:
-        from dpkit.kernels.mix import draw_donors  # noqa: PLC0415 (loads numba, not for --help)
+        from dpkit.kernels.donors import draw_donors  # noqa: PLC0415 (loads numba, not for --help)
 
         donors = np.empty((len(places), self.Ns), np.int64)
         words = np.stack([stream.uint64(self.Ns) for stream in streams])
