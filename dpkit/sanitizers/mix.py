@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from dpkit.errors import DpkitError, UsageError
-from dpkit.rng import Stream, derive
+from dpkit.rng import Stream, derive, next_words
 from dpkit.sanitizers.base import param, parameters
 from dpkit.types import Key, SanitizedBatch
 
@@ -205,7 +205,7 @@ class Mix:
         left = np.arange(len(places))
         while len(left):  # all at first, then those of which no block was replaced
             shape = (self.Nt, found.shape[1])
-            words = np.stack([streams[i].uint64(shape[0] * shape[1]) for i in left])
+            words = next_words([streams[i] for i in left], shape[0] * shape[1])
             drawn = np.empty((len(left), found.shape[1]), np.int64)
             choose_sources(words.reshape(len(left), *shape), donors[left], threshold, drawn)
             found[left] = drawn
@@ -283,7 +283,7 @@ class Mix:
         from dpkit.kernels.donors import draw_donors  # noqa: PLC0415 (loads numba, not for --help)
 
         donors = np.empty((len(places), self.Ns), np.int64)
-        words = np.stack([stream.uint64(self.Ns) for stream in streams])
+        words = next_words(streams, self.Ns)
         labels = company.strata[places]
         for label in np.unique(labels):
             rows = np.flatnonzero(labels == label)
