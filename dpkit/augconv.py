@@ -144,6 +144,17 @@ def matrix_pieces(
     return convolved_rows(inverses[reach.core], reach.places, reach.canvas, layer.weight, steps)
 
 
+def whole_matrix(
+    plan: AugConvPlan, matrix: int, inverses: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return one matrix, float32 [q,β,height,width], where it fits into memory."""
+    whole, start = np.empty(plan.shape(matrix), np.float32), 0
+    for piece in matrix_pieces(plan, matrix, inverses):
+        whole[start : start + len(piece)] = piece
+        start += len(piece)
+    return whole
+
+
 def _reach(
     layer: FirstConv, of_block: NDArray[np.int64], core: int
 ) -> tuple[tuple[int, int], Reach]:

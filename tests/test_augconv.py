@@ -7,17 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from dpkit.augconv import matrix_pieces, plan_augconv, shuffled, ungrouped
+from dpkit.augconv import matrix_pieces, plan_augconv, shuffled, ungrouped, whole_matrix
 from dpkit.kernels.blocks import multiply
 from dpkit.types import AugConv, FirstConv, block_places, patch_side
 
 
 def made(plan, inverses):
     """The layer's matrices, put together."""
-    return [
-        np.concatenate([piece.copy() for piece in matrix_pieces(plan, number, inverses)])
-        for number in range(len(plan.reaches))
-    ]
+    return [whole_matrix(plan, number, inverses) for number in range(len(plan.reaches))]
 
 
 def features(plan, matrices, values):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 LEAST_BLOCKS: Final = 4  # the paper's smallest N_b; with 1, a release would be the originals
 LEAST_P: Final = 0.01  # below, an image is drawn a hundred times until one block changes
 _TILE_BYTES: Final = 2**22  # 4 MiB of values at once
+_TILE_IMAGES: Final = 4096  # of whatever size: each has words of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ class Mix:
 
     def tile_images(self, geometry: Geometry) -> int:
         """Return how many images are mixed at once."""
-        return max(1, _TILE_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize))
+        by_size = _TILE_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
+        return max(1, min(_TILE_IMAGES, by_size))
 
     def apply(
         self, batch: ImageBatch, key: Key, geometry: Geometry, out: NDArray[Any] | None = None

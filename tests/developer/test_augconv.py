@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dpkit.augconv import matrix_pieces, plan_augconv, shuffled
+from dpkit.augconv import plan_augconv, shuffled, whole_matrix
 from dpkit.developer import (
     AugConvLayer,
     export_first_conv,
@@ -310,9 +310,7 @@ def provided(conv, blocks, normalize="none"):
     order, cores = rng.permutation(described.maps), orthogonal(rng, 1, 192)
     plan = plan_augconv(shuffled(described, order), blocks, 16, is_distinct=False)
     inverses = cores.swapaxes(1, 2)
-    matrices = tuple(
-        np.concatenate(list(matrix_pieces(plan, i, inverses))) for i in range(len(plan.reaches))
-    )
+    matrices = tuple(whole_matrix(plan, i, inverses) for i in range(len(plan.reaches)))
     layer = AugConv(
         matrices, plan.matrix_of, plan.windows, plan.layer.bias, blocks, described.input_shape,
         described.output_shape, "rel-1", {},
