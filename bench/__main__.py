@@ -1,7 +1,7 @@
-"""`python -m bench`: run all benches or the named ones, print a table, write JSON.
+"""`python -m bench`: run all short benches or the named ones, print a table, write JSON.
 
-A new bench is a module here with `run(folder) -> list[Figure]` and one line in BENCHES;
-`folder` takes its pictures.
+A new bench is a module here with `run(folder) -> list[Figure]` and one line in BENCHES, or in
+LONG where it runs for many minutes; `folder` takes its pictures.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ BENCHES = {
     "table4": "bench.table4",
     "augconv": "bench.augconv",
 }
+LONG = {  # only where they are named
+    "utility": "bench.utility",
+}
 
 
 def main() -> int:
+    modules = BENCHES | LONG
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(modules)}")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--folder", type=Path, default=Path("build/bench"), help="for pictures")
     given = parser.parse_args()
-    unknown = set(given.names) - set(BENCHES)
+    unknown = set(given.names) - set(modules)
     if unknown:
         parser.error(f"no bench named {', '.join(sorted(unknown))}")
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +52,7 @@ def main() -> int:
     print("  ".join(f"{name}: {value}" for name, value in host.items()))
     figures: list[Figure] = []
     for name in given.names or BENCHES:
-        found = import_module(BENCHES[name]).run(given.folder)
+        found = import_module(modules[name]).run(given.folder)
         figures += found
         _show(found)
     if given.json:

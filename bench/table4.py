@@ -2,8 +2,8 @@
 
 The paper prints SSIM from 0.356 (N_b = 4) to 0.264 (256) for WIKI with N_t = 3 and from 0.623 to
 0.527 for CNBC with N_t = 1; neither set is at hand, so only the trend can be set beside. The owner
-of a mixed image is found by a vote: each block votes for the originals that have it at its place,
-and the image with most votes is named. SSIM falls with N_b, the share of owners found rises.
+of a mixed image is found by a vote of its blocks (bench/owners.py). SSIM falls with N_b, the share
+of owners found rises.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from bench.folders import jpeg_crops
 from bench.harness import Figure
+from bench.owners import mixed, owners_found
 from dpkit.leakage.metrics import score
 from dpkit.sanitizers.mix import Mix
-from dpkit.types import Company, Geometry, ImageBatch, Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 SIZE = 192
 BLOCKS = {4: (192, 48), 16: (96, 24), 64: (24, 24), 128: (24, 12), 256: (12, 12)}
@@ -36,9 +33,10 @@ def run(folder: Path) -> list[Figure]:
     curves: dict[int, list[tuple[float, float]]] = {}
     for rounds in ROUNDS:
         for count, (length, width) in BLOCKS.items():
-            mixed = _mixed(originals, labels, Mix(Lb=length, Wb=width, Nt=rounds))
-            scores = score(originals, mixed, 255)
-            found = _owners_found(originals, mixed, (length, width))
+            mix = Mix(Lb=length, Wb=width, Nt=rounds)
+            values = mixed(originals, labels, mix)
+            scores = score(originals, values, 255)
+            found = owners_found(originals, values, mix)
             curves.setdefault(rounds, []).append((float(scores["ssim"].mean()), found))
             kept = scores["unchanged"]
             figures.append(
@@ -50,30 +48,6 @@ def run(folder: Path) -> list[Figure]:
             )  # fmt: skip
     _plot(curves, folder / "table4.png")
     return figures
-
-
-def _mixed(originals: NDArray[np.uint8], labels: NDArray[np.int64], mix: Mix) -> NDArray[np.uint8]:
-    geometry, rows = Geometry(3, SIZE, SIZE, 8), np.arange(len(originals))
-    planes = np.ascontiguousarray(np.moveaxis(originals, -1, 1))
-    names = np.zeros(len(rows), "S26")
-    batch = ImageBatch(
-        originals, labels, names, names, Company(planes, labels, rows, rows, "train"), rows
-    )
-    return mix.apply(batch, mix.fit(geometry, Secret(bytes(range(32)))), geometry).values
-
-
-def _owners_found(
-    originals: NDArray[np.uint8], mixed: NDArray[np.uint8], block: tuple[int, int]
-) -> float:
-    """Return the share of mixed images whose owner alone gets the most votes of their blocks."""
-    (length, width), hits = block, 0
-    tops, lefts = range(0, SIZE, length), range(0, SIZE, width)
-    for row, image in enumerate(np.moveaxis(mixed, 1, -1)):
-        same = (originals == image).all(axis=-1)
-        votes = np.logical_and.reduceat(np.logical_and.reduceat(same, tops, axis=1), lefts, axis=2)
-        totals = votes.sum(axis=(1, 2))
-        hits += totals[row] > np.delete(totals, row).max()
-    return hits / len(mixed)
 
 
 def _plot(curves: dict[int, list[tuple[float, float]]], path: Path) -> None:
