@@ -31,9 +31,11 @@ BENCHES = {
     "mix-job": "bench.mix_job",
     "table4": "bench.table4",
     "augconv": "bench.augconv",
+    "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named
     "utility": "bench.utility",
+    "mole": "bench.mole_table1",
 }
 
 
