@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 SAID = {
     "a0": "plain, every layer learns",
     "a": "plain, first layer fixed",
+    "a~": "plain, first layer fixed, its features rounded",
     "b": "morphed, Aug-Conv",
     "b′": "morphed, Aug-Conv, order undone",
     "c": "morphed, first layer learns",
     "d": "morphed by an orthogonal core, first layer learns",
+    "m": "no convolution",
 }
 
 
@@ -80,15 +82,16 @@ def _apart(name: str, one: Row, other: Row) -> Figure:
 
 
 def _undone(rows: list[Row]) -> str:
-    """Say how far the losses of b′ lie from those of a, step by step, for the first seed."""
-    by = {row.letter: row for row in rows}
-    plain, undone = by["a"].results[0], by["b′"].results[0]
-    apart = [
-        f"{name} {abs(plain[name] - undone[name]) / plain[name]:.1e}"
-        for name in plain
-        if name.startswith("loss")
-    ]
-    return f"{by['a'].letter} and b′, relative difference: {', '.join(apart)}.\n"
+    """Return how far losses lie from those of a, step by step, for the first seed."""
+    by = {row.letter: row.results[0] for row in rows}
+    plain = by["a"]
+    names = [name for name in plain if name.startswith("loss")]
+    lines = [["relative difference from a", *names], ["---"] * (1 + len(names))]
+    for letter in ("b′", "a~"):
+        if letter in by:
+            apart = [abs(plain[name] - by[letter][name]) / plain[name] for name in names]
+            lines.append([letter, *(f"{number:.1e}" for number in apart)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _mean(row: Row) -> float:

@@ -11,6 +11,8 @@ processor; every case is trained from the same seeds.
     b′   the same with the secret order of the maps undone, which makes it the network of a
     c    morphed images, a first layer that learns
     d    the same where blocks are patches and the core is orthogonal
+    a~   a, with features rounded as coarsely as those of b: how fast two runs part by that alone
+    m    a network without convolutions, which cannot tell D from T
 
 It takes the better part of an hour, so `python -m bench` alone leaves it out. Each finished
 training is written to `mole.jsonl`, the exchanges stay in the folder; a run that was killed goes on
@@ -51,6 +53,7 @@ OF_A_CLASS = {"train": 600, "test": 300}
 CLASSES = 5  # of each side
 SEEDS = (0, 1, 2)
 DEVELOPERS_SEED = 100
+ROUNDING = 3.6e-5  # relative error of Aug-Conv's features with this Gaussian core
 NORMALIZE = "0.5,0.25"
 
 
@@ -59,9 +62,10 @@ class Case:
     """What a network learns from; `morph` None for plain images."""
 
     letter: str
-    first: Literal["learns", "fixed", "augconv", "undone"]
+    first: Literal["learns", "fixed", "perturbed", "augconv", "undone"]
     morph: Morph | None = None
     recipe: str = "SGD"
+    make: Callable[[], nn.Module] | None = None  # where it is another network than the kind's
     seeds: tuple[int, ...] = SEEDS
 
 
@@ -73,6 +77,7 @@ class Kind:
     cases: tuple[Case, ...]
 
 
+UNIFORM = Morph(kappa=1, core="uniform", normalize=NORMALIZE)  # the law of the authors' code
 MORPH = Morph(kappa=1, normalize=NORMALIZE)
 PATCHES = Morph(kappa=64, blocks="patch", normalize=NORMALIZE)
 ROTATED = Morph(kappa=64, blocks="patch", core="orthogonal", normalize=NORMALIZE)
@@ -89,12 +94,25 @@ def table_1(morph: Morph) -> tuple[Case, ...]:
     )
 
 
+def perceptron() -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3072, 128), nn.ReLU(inplace=True), nn.Linear(128, CLASSES)
+    )
+
+
 KINDS = (
     Kind(
         "VGG-16",
         lambda: VGG(layers=16, width=8, hidden=64, pool=1, dropout=0.0, classes=CLASSES),
         {"SGD": Recipe(epochs=8, rate=0.03)},
-        table_1(MORPH),
+        (
+            *table_1(MORPH),
+            Case("a~", "perturbed", seeds=SEEDS[:1]),
+            Case("m", "learns", make=perceptron),
+            Case("m, morphed", "learns", MORPH, make=perceptron),
+            Case("b, uniform core", "augconv", UNIFORM),
+            Case("c, uniform core", "learns", UNIFORM),
+        ),
     ),
     Kind(
         "ViT",
@@ -165,7 +183,7 @@ class Study:
         recipe = self.kind.recipes[case.recipe]
         pixels = [part.pixels for side in (self.others, self.parts) for part in side.values()]
         subject = {
-            "kind": self.kind.name, "modules": str(self.kind.make()), "first": case.first,
+            "kind": self.kind.name, "modules": str(self._make(case)()), "first": case.first,
             "morph": parameters(case.morph) if case.morph else None, "recipe": asdict(recipe),
             "pixels": _digest(*pixels), "seed": seed, "torch": torch.__version__,
         }  # fmt: skip
@@ -186,13 +204,15 @@ class Study:
 
     def _network(self, case: Case, seed: int) -> nn.Module:
         """Return a new network: the same seed draws the same weights behind the first layer."""
-        network = self._new(seed)
-        if case.first == "fixed":
+        network = self._new(self._make(case), seed)
+        if case.first in ("fixed", "perturbed"):
             there = self.exchanged(self._paper())
             _, conv = find_first_conv(network)
             conv.weight.data.copy_(torch.from_numpy(there.first.weight))
             conv.bias.data.copy_(torch.from_numpy(there.first.bias))
             conv.requires_grad_(False)
+            if case.first == "perturbed":
+                conv.register_forward_hook(_rounded)
         elif case.first != "learns":
             there = self.exchanged(case.morph)
             name, _ = find_first_conv(network)
@@ -203,9 +223,12 @@ class Study:
                 setattr(network.get_submodule(parent), own, reordered)
         return network
 
-    def _new(self, seed: int) -> nn.Module:
+    def _make(self, case: Case) -> Callable[[], nn.Module]:
+        return case.make or self.kind.make
+
+    def _new(self, make: Callable[[], nn.Module], seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        return self.kind.make().to(memory_format=torch.channels_last)
+        return make().to(memory_format=torch.channels_last)
 
     def _paper(self) -> Morph:
         return next(case.morph for case in self.kind.cases if case.first == "augconv")
@@ -216,11 +239,17 @@ class Study:
 
     def _developers(self) -> nn.Module:
         """Return the network that the developer has trained on images of their own."""
-        network = self._new(DEVELOPERS_SEED)
+        network = self._new(self.kind.make, DEVELOPERS_SEED)
         train, test = (plain(self.others[part], NORMALIZE) for part in ("train", "test"))
         found = learn(network, train, test, self.kind.recipes["SGD"], DEVELOPERS_SEED)
         print(f"mole: {self.kind.name} of the developer: {found['accuracy']:.3f}", flush=True)
         return network
+
+
+def _rounded(_conv: nn.Module, _given: object, features: Tensor) -> Tensor:
+    """Return features with an error of the size that Aug-Conv's have, and no other likeness."""
+    draws = torch.Generator().manual_seed(len(features))
+    return features * (1 + ROUNDING * torch.randn(features.shape, generator=draws))
 
 
 def _half(whole: Pictures, number: int) -> Pictures:

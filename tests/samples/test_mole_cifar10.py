@@ -28,6 +28,7 @@ def pictures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_quick_experiment_runs_from_end_to_end(pictures, tmp_path):
     program = ROOT / "samples/mole_cifar10.py"
     done = subprocess.run(
