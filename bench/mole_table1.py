@@ -110,7 +110,6 @@ KINDS = (
             Case("a~", "perturbed", seeds=SEEDS[:1]),
             Case("m", "learns", make=perceptron),
             Case("m, morphed", "learns", MORPH, make=perceptron),
-            Case("b, uniform core", "augconv", UNIFORM),
             Case("c, uniform core", "learns", UNIFORM),
         ),
     ),
@@ -228,7 +227,7 @@ class Study:
 
     def _new(self, make: Callable[[], nn.Module], seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        return make().to(memory_format=torch.channels_last)
+        return make()
 
     def _paper(self) -> Morph:
         return next(case.morph for case in self.kind.cases if case.first == "augconv")
