@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 OF_A_CLASS = {"train": 600, "test": 300}
 CLASSES = 5  # of each side
 SEEDS = (0, 1, 2)
-MORE_SEEDS = (*SEEDS, 3, 4, 5)  # for what is cheap and close
+MORE_SEEDS = (*SEEDS, 3, 4, 5)  # for what is to be the same
 DEVELOPERS_SEED = 100
 ROUNDING = 3.6e-5  # relative error of Aug-Conv's features with this Gaussian core
 NORMALIZE = "0.5,0.25"
@@ -84,12 +84,12 @@ PATCHES = Morph(kappa=64, blocks="patch", normalize=NORMALIZE)
 ROTATED = Morph(kappa=64, blocks="patch", core="orthogonal", normalize=NORMALIZE)
 
 
-def table_1(morph: Morph) -> tuple[Case, ...]:
+def table_1(morph: Morph, seeds: tuple[int, ...] = SEEDS) -> tuple[Case, ...]:
     """Return the paper's cases, and those that explain them."""
     return (
         Case("a0", "learns"),
-        Case("a", "fixed"),
-        Case("b", "augconv", morph),
+        Case("a", "fixed", seeds=seeds),
+        Case("b", "augconv", morph, seeds=seeds),
         Case("c", "learns", morph),
         Case("b′", "undone", morph, seeds=SEEDS[:1]),
     )
@@ -107,7 +107,7 @@ KINDS = (
         lambda: VGG(layers=16, width=8, hidden=64, pool=1, dropout=0.0, classes=CLASSES),
         {"SGD": Recipe(epochs=8, rate=0.03)},
         (
-            *table_1(MORPH),
+            *table_1(MORPH, MORE_SEEDS),
             Case("a~", "perturbed", seeds=SEEDS[:1]),
             Case("m", "learns", make=perceptron),
             Case("m, morphed", "learns", MORPH, make=perceptron),
