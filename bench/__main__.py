@@ -31,6 +31,7 @@ BENCHES = {
     "mix-job": "bench.mix_job",
     "table4": "bench.table4",
     "augconv": "bench.augconv",
+    "augconv-attack": "bench.augconv_attack",
     "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named

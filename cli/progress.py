@@ -67,7 +67,9 @@ class _Line:
     def _text(self, done: int, total: int, seconds: float) -> str:
         rate = done / seconds if seconds > 0 else 0.0
         left = f", {_duration((total - done) / rate)} left" if rate and done < total else ""
-        return f"{self._stage}: {done:,} of {total:,} images, {rate:,.0f} images/s{left}"
+        stage, _, unit = self._stage.partition(": ")
+        unit = unit or "images"
+        return f"{stage}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s{left}"
 
 
 @contextmanager

@@ -129,21 +129,19 @@ def matrix_pieces(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the rows of one matrix, float32 [rows,β,height,width] at a time, in bounded memory.
 
+    What is yielded is overwritten by the next: use it, or copy it, first.
+
     Parameters
     ----------
     inverses
         float64 [cores,q,q].
     """
     # torch loads here: planning needs none of it
-    from dpkit.kernels.convmatrix import convolved, rows_at_once  # noqa: PLC0415 (see above)
+    from dpkit.kernels.convmatrix import convolved_rows  # noqa: PLC0415 (see above)
 
-    reach, layer = plan.reaches[matrix], plan.layer
-    inverse = inverses[reach.core]
-    steps = (layer.stride, layer.dilation, layer.groups)
-    count = rows_at_once(int(np.prod(plan.shape(matrix)[1:])), reach.canvas)
-    for start in range(0, len(inverse), count):
-        rows = np.ascontiguousarray(inverse[start : start + count])
-        yield convolved(rows, reach.places, reach.canvas, layer.weight, steps)
+    reach, layer = plan.reaches[matrix], ungrouped(plan.layer)
+    steps = (layer.stride, layer.dilation)
+    return convolved_rows(inverses[reach.core], reach.places, reach.canvas, layer.weight, steps)
 
 
 def _reach(

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from dpkit.types.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 SEED_BYTES: Final = 32
@@ -66,6 +68,10 @@ class Stream:
         """Return the next `n` little-endian 64-bit words, uniform, shape [n]."""
         return np.frombuffer(self.bytes(8 * n), dtype="<u8").astype(np.uint64)
 
+    def fill(self, out: NDArray[np.uint8]) -> None:
+        """Write the next bytes into `out`, C-contiguous, shape [n]."""
+        self._encryptor.update_into(bytes(len(out)), out.data)
+
     def uniform(self, n: int) -> NDArray[np.float64]:
         """Return `n` numbers in the open interval (0, 1), shape [n]: (k + 1/2) / 2**52."""
         return ((self.uint64(n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
@@ -76,3 +82,11 @@ class Stream:
         Rows are sorted by 64-bit words; a tie (n² / 2**65) keeps the lower row first.
         """
         return np.argsort(self.uint64(n), kind="stable")
+
+
+def next_words(streams: Sequence[Stream], n: int) -> NDArray[np.uint64]:
+    """Return the next `n` words of each stream, as `Stream.uint64` does, shape [streams,n]."""
+    words = np.empty((len(streams), n), "<u8")
+    for stream, line in zip(streams, words.view(np.uint8), strict=True):
+        stream.fill(line)
+    return words.astype(np.uint64, copy=False)

@@ -15,7 +15,8 @@ from dpkit.types import AugConv, FirstConv, block_places, patch_side
 def made(plan, inverses):
     """The layer's matrices, put together."""
     return [
-        np.concatenate(list(matrix_pieces(plan, i, inverses))) for i in range(len(plan.reaches))
+        np.concatenate([piece.copy() for piece in matrix_pieces(plan, number, inverses)])
+        for number in range(len(plan.reaches))
     ]
 
 

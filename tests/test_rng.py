@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dpkit.rng import Stream, derive, fresh_secret
+from dpkit.rng import Stream, derive, fresh_secret, next_words
 from dpkit.types import Secret
 
 SEED = Secret(bytes(range(32)))
@@ -35,6 +35,16 @@ def test_no_two_purposes_or_contexts_collide(one, other):
 def test_the_derivation_is_frozen():
     """The ids of every release rest on it: a change is a break of the format."""
     assert derive(SEED, "image id").reveal().hex()[:32] == "bcda73fb9363179742c761ba431afa6c"
+
+
+def test_words_of_many_streams_are_those_of_each():
+    def streams():
+        return [Stream(derive(Secret(bytes(32)), "test"), nonce) for nonce in (0, 7, 2**63)]
+
+    together, alone = streams(), streams()
+    for n in (3, 1, 20):  # one draw continues where the other ended
+        expected = np.stack([stream.uint64(n) for stream in alone])
+        assert np.array_equal(next_words(together, n), expected)
 
 
 def test_uniform_numbers_lie_in_the_open_interval():

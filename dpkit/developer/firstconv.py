@@ -40,7 +40,7 @@ def export_first_conv(
     input_size
         Height and width of the images that it was trained on.
     normalize
-        What is done to pixels before, in one of the forms that `dpkit morph --normalize` knows:
+        What is done to pixels before, in one of the forms that morphing knows:
         `none`, `imagenet` or `mean,std` such as `0.5,0.25`.
     layer
         The name of the convolution in the network; without it the first one is taken.

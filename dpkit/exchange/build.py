@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.augconv import AugConvPlan
+    from dpkit.exchange.cost import Cost
     from dpkit.keystore.store import Keystore
     from dpkit.types import FirstConv, Json
 
@@ -33,6 +34,7 @@ FIRST: Final = "first_conv"  # the developer's own layer, kept beside what was m
 FIRST_WEIGHT: Final = f"{FIRST}/weight"
 FIRST_BIAS: Final = f"{FIRST}/bias"
 _CHECKED_IMAGES: Final = 4
+_SEALED_A_SECOND: Final = 5e8  # bytes encrypted and written, on an ordinary disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,11 @@ def build(
     cost = cost_of(plan, stored)
     refuse_large(plan, cost, max_bytes)
     free = refuse_full_disk(keystore.path, cost)
-    speaking.notice(cost.sentence(plan.kappa, free))
+    inverses = morphed.inverses()
+    speaking.notice(cost.sentence(plan.kappa, free, _expected_seconds(plan, inverses, cost)))
     begun = time.monotonic()
     arrays: dict[str, NDArray[Any] | StreamedArray] = {
-        **_matrices(plan, morphed.inverses(), stored, speaking),
+        **_matrices(plan, inverses, stored, speaking),
         **_columns(plan, layer),
     }
     settings = augconv_settings(
@@ -117,6 +120,16 @@ def build(
         object_id, morphed.release_id, cost.size_bytes, cost.dense_bytes, len(plan.reaches),
         dtype, seconds, error,
     )  # fmt: skip
+
+
+def _expected_seconds(plan: AugConvPlan, inverses: NDArray[np.float64], cost: Cost) -> float:
+    """Return about how long making and sealing will take, from the second piece of the first."""
+    pieces = matrix_pieces(plan, 0, inverses)
+    next(pieces)  # loads torch and compiles
+    begun = time.monotonic()
+    piece = next(pieces, None)
+    made = (time.monotonic() - begun) * plan.elements / piece.size if piece is not None else 0.0
+    return made + cost.size_bytes / _SEALED_A_SECOND
 
 
 def refuse_foreign(layer: FirstConv, morphed: Morphed) -> None:
@@ -157,7 +170,7 @@ def _matrices(
                 )
             yield stored
             done += len(piece)
-            voice.progress("making Aug-Conv, rows", done, total)
+            voice.progress("making Aug-Conv: rows", done, total)
 
     return {
         matrix_name(i): StreamedArray(dtype, plan.shape(i), lambda i=i: pieces(i))  # type: ignore[misc]  # mypy cannot type a bound default

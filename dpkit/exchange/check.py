@@ -61,7 +61,7 @@ def _convolved(plan: AugConvPlan, rows: NDArray[np.float64]) -> NDArray[np.float
     # torch loads here, for a command that has loaded it by now
     from dpkit.kernels.convmatrix import convolution  # noqa: PLC0415 (see above)
 
-    layer = plan.layer
-    steps = (layer.stride, layer.dilation, layer.groups)
+    layer = plan.layer  # of one group, as it was shuffled
+    steps = (layer.stride, layer.dilation)
     images = rows.reshape(-1, *layer.input_shape)
     return convolution(images, layer.weight.astype(np.float64), layer.padding, steps)

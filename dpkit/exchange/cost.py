@@ -32,8 +32,8 @@ class Cost:
     size_bytes: int
     dense_bytes: int
 
-    def sentence(self, kappa: int, free_bytes: int) -> str:
-        """Say both, and the disk."""
+    def sentence(self, kappa: int, free_bytes: int, seconds: float) -> str:
+        """Say both, the disk, and the time that it will take."""
         dense = (
             "the paper's dense matrix"
             if self.size_bytes == self.dense_bytes
@@ -41,7 +41,7 @@ class Cost:
         )
         return (
             f"Aug-Conv for {kappa} blocks: {in_bytes(self.size_bytes)} ({dense}), "
-            f"{in_bytes(free_bytes)} free in the keystore"
+            f"{in_bytes(free_bytes)} free in the keystore, about {max(1, round(seconds))} s"
         )
 
 

@@ -4,10 +4,13 @@ C itself, αhw x βn_h n_w and nearly empty, is never built: a row of M⁻¹ tim
 of that row. Only what a block can reach is computed, on a canvas that is just large enough.
 
     symbol   here       meaning
-    M′⁻¹     rows       float64 [r,q], rows of a core's inverse
-    K        weight     kernels, float32 [β,α/groups,p_h,p_w], in the order that they shall have
-             canvas     α, height and width of the canvas
+    M′⁻¹     rows       float64 [q,q], a core's inverse
+    K        kernels    float32 [β,α,p_h,p_w], in the order that they shall have
+             canvas     α, height and width of the canvas; it holds the convolution's padding
              places     int64 [q], where each value of a row lies on the canvas; -1 for nowhere
+
+The convolution is spelled out as a product of kernels and taps, in buffers that serve every piece:
+fresh memory for each result costs more than the arithmetic, by page faults.
 """
 
 from __future__ import annotations
@@ -21,46 +24,51 @@ from torch.nn.functional import conv2d, pad
 from dpkit.kernels.compiled import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-# Fresh memory beyond this costs more than the convolution itself: page faults.
-PIECE_BYTES: Final = 2**22  # 4 MiB, of canvas and of result
+    Steps = tuple[tuple[int, int], tuple[int, int]]  # stride and dilation, down and across
+
+PIECE_BYTES: Final = 2**21  # 2 MiB of results, and of taps: they stay in the cache
 
 
-def convolved(
+def convolved_rows(
     rows: NDArray[np.float64],
     places: NDArray[np.int64],
     canvas: tuple[int, int, int],
-    weight: NDArray[np.float32],
-    steps: tuple[tuple[int, int], tuple[int, int], int],
-) -> NDArray[Any]:
-    """Return rows times C, float32 [r,β,height,width] of what they reach.
+    kernels: NDArray[np.float32],
+    steps: Steps,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield rows times C, float32 [some,β,height,width], all rows in turn.
 
-    Parameters
-    ----------
-    steps
-        Stride, dilation and groups of the convolution; the canvas holds its padding.
+    What is yielded is overwritten by the next: use it, or copy it, first.
     """
-    stride, dilation, groups = steps
-    images = np.zeros((len(rows), int(np.prod(canvas))), np.float32)
-    _lay(rows, places, images)
-    with torch.inference_mode():
-        found = conv2d(
-            torch.from_numpy(images.reshape(-1, *canvas)),
-            torch.from_numpy(weight),
-            stride=stride,
-            dilation=dilation,
-            groups=groups,
-        )
-    result: NDArray[Any] = found.numpy()
-    return result
+    taps_shape, strides = _taps(canvas, kernels.shape, steps)
+    depth, size = int(np.prod(taps_shape[:3])), taps_shape[3:]
+    outputs, maps = int(np.prod(size)), len(kernels)
+    count = max(1, min(len(rows), PIECE_BYTES // (4 * outputs * max(depth, maps))))
+    images = np.zeros((count, *canvas), np.float32)
+    taps = np.lib.stride_tricks.as_strided(
+        images, (count, *taps_shape), (images.strides[0], *strides), writeable=False
+    )
+    columns = np.empty((count, *taps_shape), np.float32)
+    products = np.empty((count, maps, outputs), np.float32)
+    matrix = torch.from_numpy(kernels.reshape(maps, depth))
+    for start in range(0, len(rows), count):
+        part = np.ascontiguousarray(rows[start : start + count])
+        some = len(part)
+        _lay(part, places, images.reshape(count, -1))
+        np.copyto(columns[:some], taps[:some])
+        _multiply(matrix, columns[:some].reshape(some, depth, outputs), products[:some])
+        yield products[:some].reshape(some, maps, *size)
 
 
 def convolution(
     images: NDArray[np.float64],
     weight: NDArray[np.float64],
     padding: tuple[int, int, int, int],
-    steps: tuple[tuple[int, int], tuple[int, int], int],
+    steps: Steps,
 ) -> NDArray[np.float64]:
     """Return the plain convolution of images [n,α,h,w], float64 [n,β,n_h,n_w].
 
@@ -68,28 +76,53 @@ def convolution(
     ----------
     padding
         Zeros at top, bottom, left and right.
-    steps
-        Stride, dilation and groups.
     """
-    stride, dilation, groups = steps
+    stride, dilation = steps
     top, bottom, left, right = padding
     padded = pad(torch.from_numpy(images), (left, right, top, bottom))
-    kernels = torch.from_numpy(weight)
     with torch.inference_mode():
-        found = conv2d(padded, kernels, stride=stride, dilation=dilation, groups=groups)
+        found = conv2d(padded, torch.from_numpy(weight), stride=stride, dilation=dilation)
     result: NDArray[np.float64] = found.numpy()
     return result
 
 
+def _taps(
+    canvas: tuple[int, int, int], kernels: tuple[int, ...], steps: Steps
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return shape and strides [α,p_h,p_w,height,width] of what the kernels read of a canvas."""
+    stride, dilation = steps
+    channels, high, wide = canvas
+    sizes = [
+        (side - d * (p - 1) - 1) // s + 1
+        for side, p, s, d in zip((high, wide), kernels[2:], stride, dilation, strict=True)
+    ]
+    row, value = 4 * wide, 4
+    strides = (
+        row * high,
+        row * dilation[0],
+        value * dilation[1],
+        row * stride[0],
+        value * stride[1],
+    )
+    return (channels, *kernels[2:], *sizes), strides
+
+
+def _multiply(
+    matrix: torch.Tensor, columns: NDArray[np.float32], products: NDArray[np.float32]
+) -> None:
+    """Write matrix [β,depth] times columns [n,depth,outputs] into products [n,β,outputs]."""
+    given, out = torch.from_numpy(columns), torch.from_numpy(products)
+    with torch.inference_mode():
+        if given.shape[2] == 1:  # one product for all, not n products with a vector
+            torch.mm(given[:, :, 0], matrix.T, out=out[:, :, 0])
+        else:
+            torch.matmul(matrix, given, out=out)
+
+
 @compiled
-def _lay(rows: NDArray[np.float64], places: NDArray[np.int64], images: NDArray[np.float32]) -> None:
-    """Write each value of a row at its place of an image."""
+def _lay(rows: NDArray[np.float64], places: NDArray[np.int64], images: NDArray[Any]) -> None:
+    """Write each value of a row at its place of an image; what is nowhere is 0 and stays so."""
     for i in range(len(rows)):
         for j in range(len(places)):
             if places[j] >= 0:
                 images[i, places[j]] = np.float32(rows[i, j])
-
-
-def rows_at_once(row_values: int, canvas: tuple[int, int, int]) -> int:
-    """Return how many rows one call of `convolved` should get, 1 or more."""
-    return max(1, PIECE_BYTES // (4 * max(row_values, int(np.prod(canvas)))))

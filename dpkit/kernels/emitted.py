@@ -1,4 +1,4 @@
-"""Four machine instructions that numba has no word for: nobody checks their addresses.
+"""Five machine instructions that numba has no word for: nobody checks their addresses.
 
 Kernels that use them check shapes, types and ranges before; `mix.py` is the one that does.
 """
@@ -33,6 +33,19 @@ def copy_row(_typing: Any, source: Any, start: Any, out: Any, to: Any, block_row
         return context.get_dummy_value()
 
     return types.void(source, types.intp, out, types.intp, block_row), generate
+
+
+@_emitted
+def copy_bytes(_typing: Any, source: Any, start: Any, out: Any, to: Any, length: Any) -> Any:  # noqa: ARG001 (numba reads the names)
+    """Copy any number of bytes, by the C library's memcpy."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        come = _pointer(context, builder, signature.args[0], args[0], args[1])
+        go = _pointer(context, builder, signature.args[2], args[2], args[3])
+        cgutils.raw_memcpy(builder, go, come, args[4], 1)  # type: ignore[no-untyped-call]
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, out, types.intp, types.intp), generate
 
 
 @_emitted

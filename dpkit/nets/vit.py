@@ -5,7 +5,7 @@ Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recog
 
     symbol      here        meaning                                              paper
     P           patch       side of a patch                                      3.1
-    N           tokens      patches of an image, (image_size/P)²                 3.1
+    N + 1       tokens      patches of an image, (image_size/P)², class token    3.1
     D           dim         length of a token                                    Eq. 1
     L           layers      encoder layers                                       Eqs. 2, 3
 """

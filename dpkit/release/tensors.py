@@ -23,7 +23,7 @@ from dpkit.errors import UsageError
 from dpkit.release.aside import write_file
 from dpkit.release.manifest_rules import NAME
 from dpkit.release.mapped import VERSION, open_tensors
-from dpkit.types import BLOCKS, AugConv, FirstConv, patch_side
+from dpkit.types import BLOCKS, AugConv, FirstConv
 from dpkit.types.layers import MAX_SIDE
 
 if TYPE_CHECKING:
@@ -152,7 +152,6 @@ def read_augconv(path: str | Path) -> AugConv:
     except UsageError as error:
         file.origin.malformed(str(error))
     file.end()
-    _check_blocks(layer, file.origin)
     _check_finite(layer, file.origin)
     return layer
 
@@ -183,8 +182,6 @@ def _first_conv_geometry(settings: Fields) -> dict[str, Any]:
 
 
 def _augconv_scalars(settings: Fields) -> dict[str, Any]:
-    if "first_conv" in settings.left():  # what it was made from, for the developer to look at
-        settings.mapping("first_conv")
     return {
         "release_id": settings.text("release_id", pattern=NAME),
         "blocks": cast("Blocks", settings.one_of("blocks", BLOCKS)),
@@ -192,15 +189,6 @@ def _augconv_scalars(settings: Fields) -> dict[str, Any]:
         "output_shape": settings.wholes("output_shape", 3, 1, MAX_SIDE),
         "consent": settings.mapping("consent"),
     }
-
-
-def _check_blocks(layer: AugConv, origin: Origin) -> None:
-    channels, *size = layer.input_shape
-    is_cut = layer.blocks == "raster" or patch_side(layer.kappa, *size)
-    if not is_cut or channels * size[0] * size[1] % layer.kappa:
-        origin.malformed(
-            f"{layer.kappa} {layer.blocks} blocks do not cut images of {layer.input_shape}"
-        )
 
 
 def _check_finite(layer: AugConv, origin: Origin) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from dpkit.errors import DpkitError, UsageError
-from dpkit.rng import Stream, derive
+from dpkit.rng import Stream, derive, next_words
 from dpkit.sanitizers.base import param, parameters
 from dpkit.types import Key, SanitizedBatch
 
@@ -195,7 +195,7 @@ class Mix:
         DpkitError
             An image finds fewer than N_s donors.
         """
-        from dpkit.kernels.mix import choose_sources  # noqa: PLC0415 (loads numba, not for --help)
+        from dpkit.kernels.donors import choose_sources  # noqa: PLC0415 (loads numba, not for --help)
 
         text = json.dumps(parameters(self), sort_keys=True, separators=(",", ":"))
         secret = derive(key.seed, "mix", text.encode())
@@ -206,7 +206,7 @@ class Mix:
         left = np.arange(len(places))
         while len(left):  # all at first, then those of which no block was replaced
             shape = (self.Nt, found.shape[1])
-            words = np.stack([streams[i].uint64(shape[0] * shape[1]) for i in left])
+            words = next_words([streams[i] for i in left], shape[0] * shape[1])
             drawn = np.empty((len(left), found.shape[1]), np.int64)
             choose_sources(words.reshape(len(left), *shape), donors[left], threshold, drawn)
             found[left] = drawn
@@ -281,10 +281,10 @@ class Mix:
     def _donors(
         self, company: Company, places: NDArray[np.int64], streams: list[Stream]
     ) -> NDArray[np.int64]:
-        from dpkit.kernels.mix import draw_donors  # noqa: PLC0415 (loads numba, not for --help)
+        from dpkit.kernels.donors import draw_donors  # noqa: PLC0415 (loads numba, not for --help)
 
         donors = np.empty((len(places), self.Ns), np.int64)
-        words = np.stack([stream.uint64(self.Ns) for stream in streams])
+        words = next_words(streams, self.Ns)
         labels = company.strata[places]
         for label in np.unique(labels):
             rows = np.flatnonzero(labels == label)

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.rng import derive
+from dpkit.sanitizers import morph_words
 from dpkit.sanitizers.base import param, parameters
 from dpkit.sanitizers.forms import cores32, inverses
 from dpkit.sanitizers.normalization import parse
@@ -37,14 +38,12 @@ from dpkit.sanitizers.sizes import (
     core_bytes,
     product_images,
 )
-from dpkit.types import Key, SanitizedBatch, block_places, patch_side
+from dpkit.types import Key, SanitizedBatch, block_places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
-
-_LOOKS_LIKE_ITS_ORIGINAL: Final = 192  # q; up to 32 the paper's Fig. 7 shows SSIM 0.77 and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +123,7 @@ class Morph:
 
     def notices(self, geometry: Geometry) -> list[str]:
         """Return warnings about small blocks and coarse storage."""
-        q = self.core_size(geometry)
-        found = []
-        if q < _LOOKS_LIKE_ITS_ORIGINAL:
-            found.append(
-                f"kappa {self.kappa} morphs runs of only {q} values: the release may still look "
-                "like the originals; a smaller kappa hides more from the eye"
-            )
-        if self.dtype == "float16" and self.core != "orthogonal":
-            found.append(
-                f"float16 with a {self.core} core restores coarsely: see the measured error in "
-                "the report, or choose --core orthogonal or --dtype float32"
-            )
-        return found
+        return morph_words.notices(self, geometry)
 
     def key_bytes(self, geometry: Geometry) -> int:
         """Return the bytes of the cores in float64."""
@@ -160,7 +147,7 @@ class Morph:
         text = json.dumps(public, sort_keys=True, separators=(",", ":"))
         secret = derive(seed, "morph core", text.encode())
         q = self.core_size(geometry)
-        drawn = draw_cores(LAWS[self.core], secret, (self._core_count, q))
+        drawn = draw_cores(LAWS[self.core], secret, (self.core_count, q))
         core = drawn.core if self._is_distinct else drawn.core[0]
         return Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
 
@@ -252,40 +239,16 @@ class Morph:
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: a layer that maps each block by itself, not a convolution."""
-        return {
-            "convolutions_learn": False,
-            "why": (
-                "each value mixes a whole block of pixels, so neighbouring values have nothing "
-                "in common for a small kernel to find"
-            ),
-            "first_layer": {
-                "kind": "block_linear",
-                "tokens": self.kappa,
-                "block": self.core_size(geometry),
-                "cores": self._core_count,
-                **({"blocks": "patch"} if self._is_patch else {}),
-            },
-            "breaking_transforms": ["flip", "crop", "rotation", "color"],
-        }
+        return morph_words.training(self, geometry)
 
     def describe(self, geometry: Geometry) -> list[str]:
         """Say in sentences what is done to an image."""
-        q, shape = self.core_size(geometry), f"{geometry.height}x{geometry.width}"
-        owners = "every block has its own" if self._is_distinct else "all blocks share one"
-        side = patch_side(self.kappa, geometry.height, geometry.width) if self._is_patch else 0
-        cut = (
-            f"The image is cut into {self.kappa} patches of {side}x{side} pixels, {q} values each."
-            if side
-            else f"The row is cut into {self.kappa} blocks of {q} values."
-        )
-        return [
-            f"The {geometry.channels} x {shape} values of an image are divided by {geometry.peak}.",
-            f"They are normalised: {self.normalize}.",
-            "They are unrolled channel by channel, row by row.",
-            cut,
-            f"Each block is multiplied by a secret {self.core} matrix of {q}x{q}; {owners}.",
-            f"The products are released as {self.dtype}, in the image's own shape.",
-        ]
+        return morph_words.describe(self, geometry)
+
+    @property
+    def core_count(self) -> int:
+        """Return how many different cores there are: 1, or κ."""
+        return self.kappa if self._is_distinct else 1
 
     @property
     def _is_distinct(self) -> bool:
@@ -301,10 +264,6 @@ class Morph:
             return None
         shape = (geometry.channels, geometry.height, geometry.width)
         return block_places("patch", self.kappa, shape).reshape(-1)
-
-    @property
-    def _core_count(self) -> int:
-        return self.kappa if self._is_distinct else 1
 
     def _affine(self, geometry: Geometry) -> NDArray[np.float64]:
         return parse(self.normalize).affine(geometry)
@@ -328,9 +287,9 @@ class Morph:
 
     def _checked(self, cores: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         q = self.core_size(geometry)
-        if cores.shape != (self._core_count, q, q):
+        if cores.shape != (self.core_count, q, q):
             raise UnlockError(
-                f"the key holds cores of shape {cores.shape}, not {(self._core_count, q, q)}",
+                f"the key holds cores of shape {cores.shape}, not {(self.core_count, q, q)}",
                 remedy="use the key that this release was made with",
             )
         return cores

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.errors import UsageError
-from dpkit.types.blocks import BLOCKS, Blocks
+from dpkit.types.blocks import BLOCKS, Blocks, patch_side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -174,18 +174,23 @@ class AugConv:
     consent: dict[str, Json]
 
     def __post_init__(self) -> None:
-        kappa, (maps, *size) = len(self.matrix_of), self.output_shape
+        kappa, (maps, *size) = self.matrix_of.size, self.output_shape
         fits = (
             self.blocks in BLOCKS
             and min(*self.input_shape, *self.output_shape, kappa, len(self.matrices)) >= 1
-            and self.matrix_of.shape == (kappa,)
-            and self.windows.shape == (kappa, 2)
+            and int(np.prod(self.input_shape)) % kappa == 0
+            and (self.blocks == "raster" or patch_side(kappa, *self.input_shape[1:]) is not None)
+            and _is(self.matrix_of, np.int32, (kappa,))
+            and _is(self.windows, np.int32, (kappa, 2))
             and int(self.matrix_of.min()) >= 0
             and int(self.matrix_of.max()) < len(self.matrices)
-            and (self.bias is None or self.bias.shape == (maps,))
+            and (self.bias is None or _is(self.bias, np.float32, (maps,)))
         )
         if not fits:
-            raise UsageError("Aug-Conv: its blocks, windows and matrices do not fit together")
+            raise UsageError(
+                f"Aug-Conv: {kappa} {self.blocks} blocks of images {self.input_shape}, windows and "
+                "matrices do not fit together"
+            )
         q = int(np.prod(self.input_shape)) // kappa
         for matrix in self.matrices:
             if matrix.dtype not in _FLOATS or matrix.shape[:2] != (q, maps) or matrix.ndim != 4:  # noqa: PLR2004 (q, β, height, width)
@@ -206,6 +211,10 @@ class AugConv:
             self.blocks == "patch" and len(self.matrices) == 1
             and self.matrices[0].shape[2:] == (1, 1)
         )  # fmt: skip
+
+
+def _is(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> bool:
+    return array.dtype == dtype and array.shape == shape
 
 
 def _within(what: str, numbers: tuple[int, ...], least: int) -> None:

@@ -1,4 +1,7 @@
-"""How a long job speaks: notices for a person, progress as (stage, done, total)."""
+"""How a long job speaks: notices for a person, progress as (stage, done, total).
+
+A stage counts images; one that counts something else ends in it: `making Aug-Conv: rows`.
+"""
 
 from __future__ import annotations
 

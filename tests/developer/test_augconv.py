@@ -11,15 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from dpkit.developer import AugConvLayer, export_first_conv, load_augconv, replace_first_conv
+from dpkit.augconv import matrix_pieces, plan_augconv, shuffled
+from dpkit.developer import (
+    AugConvLayer,
+    export_first_conv,
+    find_first_conv,
+    load_augconv,
+    replace_first_conv,
+)
 from dpkit.developer.augconv import PrecisionWarning
 from dpkit.developer.cutting import cut, join
+from dpkit.developer.firstconv import describe_conv
 from dpkit.developer.products import AugPatch, AugPatches, AugWindows
 from dpkit.errors import UsageError
 from dpkit.keystore.arrays import lay_out
 from dpkit.release.tensors import augconv_arrays, augconv_settings, read_first_conv
-from dpkit.types import block_places, patch_side
+from dpkit.types import AugConv, block_places, patch_side
 from tests.developer.layers import aug_conv, features_of, morphed, orthogonal
+from tests.nets.conftest import SMALL
 
 
 def write(path, layer):
@@ -292,3 +301,46 @@ def test_the_whole_exchange_gives_the_features_of_the_exported_layer(tmp_path):
     layer, values, expected = problem(rebuilt, (3, 6, 6), "patch", 9)
     loaded = load_augconv(write(tmp_path / "augconv", layer))
     assert torch.allclose(loaded(values).double(), expected, atol=1e-5)
+
+
+def provided(conv, blocks, normalize="none"):
+    """Return what the provider's own code makes of a convolution, its order, cores, for 32x32."""
+    described = describe_conv(conv, input_size=(32, 32), normalize=normalize)
+    rng = np.random.default_rng(3)
+    order, cores = rng.permutation(described.maps), orthogonal(rng, 1, 192)
+    plan = plan_augconv(shuffled(described, order), blocks, 16, is_distinct=False)
+    inverses = cores.swapaxes(1, 2)
+    matrices = tuple(
+        np.concatenate(list(matrix_pieces(plan, i, inverses))) for i in range(len(plan.reaches))
+    )
+    layer = AugConv(
+        matrices, plan.matrix_of, plan.windows, plan.layer.bias, blocks, described.input_shape,
+        described.output_shape, "rel-1", {},
+    )  # fmt: skip
+    return layer, order, cores
+
+
+FIRST = {
+    "vgg": "features.0", "resnet": "conv1", "resnet-imagenet": "conv1", "bottleneck": "conv1",
+    "densenet": "features.conv0", "convnext": "features.0.0", "vit": "conv_proj",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("blocks", ["raster", "patch"])
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_network_on_released_values_is_the_network_on_originals(kind, blocks):
+    """With the maps back in order behind the layer every logit is the same."""
+    torch.manual_seed(0)
+    network = SMALL[kind](classes=4).eval()
+    name, conv = find_first_conv(network)
+    assert name == FIRST[kind]
+    layer, order, cores = provided(conv, blocks)
+    images = torch.rand(2, 3, 32, 32)
+    expected = network(images)
+    replace_first_conv(network, layer, notice=lambda _: None)
+    back = torch.from_numpy(np.argsort(order))
+    network.get_submodule(name).register_forward_hook(lambda *made: made[2][:, back])
+    values = torch.from_numpy(morphed(images.double().numpy(), cores, blocks))
+    torch.testing.assert_close(network(values), expected, rtol=1e-4, atol=1e-4)
+    if kind == "vit" and blocks == "patch":
+        assert type(network.conv_proj.product) is AugPatch

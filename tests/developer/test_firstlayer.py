@@ -77,6 +77,14 @@ def test_patches_are_built_where_the_manifest_says_so(release):
     assert first_layer(opened, 8).blocks == "raster"
 
 
+def test_a_release_of_patches_gives_its_layer_patches(invoke, images):
+    invoke("morph", images, "--kappa", 16, "--blocks", "patch")
+    layer = first_layer("release", 8)
+    assert (layer.blocks, layer.tokens, layer.block) == ("patch", 16, 48)
+    values = torch.stack([value for value, _ in ReleaseDataset("release")])
+    assert layer(values).shape == (24, 16, 8)
+
+
 def test_an_opened_release_serves_as_well(release):
     assert first_layer(Release.open(release), 8).tokens == 16
 

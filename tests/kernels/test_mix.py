@@ -7,13 +7,19 @@ or at the same tail of a χ² law, by the cube-root approximation of Wilson and 
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import sys
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpkit.kernels import mix
-from dpkit.kernels.mix import choose_sources, draw_donors, mix_blocks
+from dpkit.kernels.donors import choose_sources, draw_donors
+from dpkit.kernels.mix import mix_blocks
 
 FIVE = 5.0
 HALF = 2**31
@@ -82,16 +88,19 @@ def problems(draw):
     return originals, own, words, donors, threshold, length, across
 
 
+@pytest.mark.parametrize("strip_bytes", [1, mix.LEAST_STRIP_BYTES], ids=["rows", "strips"])
 @pytest.mark.parametrize("stream_bytes", [0, mix.STREAM_BYTES], ids=["past_cache", "by_cache"])
 @given(problem=problems())
 @settings(max_examples=120, deadline=None)
-def test_the_kernels_equal_algorithm_1_played_round_by_round(stream_bytes, problem):
+def test_the_kernels_equal_algorithm_1_played_round_by_round(stream_bytes, strip_bytes, problem):
     originals, own, words, donors, threshold, length, width = problem
     sources = np.empty((len(own), words.shape[2]), np.int64)
     choose_sources(words, donors, threshold, sources)
     out = np.empty((len(own), *originals.shape[1:]), originals.dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mix, "STREAM_BYTES", stream_bytes)
+        patch.setattr(mix, "STRIPS_BYTES", strip_bytes)
+        patch.setattr(mix, "LEAST_STRIP_BYTES", strip_bytes)
         mix_blocks(originals, own, sources, length, width, out)
     for i, row in enumerate(own):
         givers, blocks = originals[donors[i]], (length, width)
@@ -116,6 +125,34 @@ def test_nothing_is_written_beside_the_images_wherever_they_start(skew, stream_b
     assert np.array_equal(frame[start:end], expected.reshape(-1))
     assert (frame[:start] == 171).all()
     assert (frame[end:] == 171).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a page that nobody may touch")
+@pytest.mark.parametrize("width", [1, 3, 12, 16, 31])
+@pytest.mark.parametrize("stream_bytes", [0, 2**40], ids=["past_cache", "by_cache"])
+def test_no_byte_is_touched_behind_the_originals_or_the_result(width, stream_bytes, monkeypatch):
+    monkeypatch.setattr(mix, "STREAM_BYTES", stream_bytes)
+    rng = np.random.default_rng(width)
+    with before_a_wall(3 * 2 * 9 * 31) as first, before_a_wall(3 * 2 * 9 * 31) as second:
+        originals, out = first.reshape(3, 2, 9, 31), second.reshape(3, 2, 9, 31)
+        originals[:] = rng.integers(0, 256, originals.shape)
+        sources = np.full((3, 3 * -(-31 // width)), 2)
+        mix_blocks(originals, np.arange(3), sources, 4, width, out)
+        assert (out == originals[2]).all()
+
+
+@contextmanager
+def before_a_wall(size):
+    """Lend `size` bytes behind which a page begins whose touch ends the process."""
+    pages = -(-size // mmap.PAGESIZE) + 1
+    room = mmap.mmap(-1, pages * mmap.PAGESIZE)
+    octets = np.frombuffer(room, np.uint8)
+    wall = ctypes.c_void_p(octets.ctypes.data + (pages - 1) * mmap.PAGESIZE)
+    protect, forbidden, open_again = ctypes.CDLL(None).mprotect, 0, 3
+    assert protect(wall, ctypes.c_size_t(mmap.PAGESIZE), forbidden) == 0
+    end = (pages - 1) * mmap.PAGESIZE
+    yield octets[end - size : end]
+    assert protect(wall, ctypes.c_size_t(mmap.PAGESIZE), open_again) == 0
 
 
 def test_channels_innermost_are_one_plane_of_wider_blocks():

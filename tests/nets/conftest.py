@@ -18,8 +18,14 @@ SMALL = {
 }
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Two workers and torch's own threads would fight for the cores."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
-def one_seed():
+def _one_seed():
     torch.manual_seed(0)
 
 

@@ -63,6 +63,14 @@ def test_counts_stand_by_part_and_label(manifest):
             assert f"| {part.part} | {label.index} |" in text
 
 
+def test_patches_are_called_so(manifest):
+    layer = {"kind": "block_linear", "tokens": 16, "block": 9, "cores": 1, "blocks": "patch"}
+    block = {**TRAINING, "first_layer": layer}
+    assert "cut the image into 16 square patches of 9 values" in card(
+        replace(manifest, training=block)
+    )
+
+
 @pytest.mark.parametrize("task", ["single", "none", "multi", "regression"])
 def test_the_plain_h5py_code_runs_in_the_release(tmp_path, key, task):
     build(tmp_path / "release", key, task)

@@ -1,5 +1,6 @@
 """What a stranger hands over as a first layer or an Aug-Conv is read whole, or refused by name."""
 
+import contextlib
 import json
 import struct
 from dataclasses import fields
@@ -10,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from dpkit.errors import IntegrityError, UsageError
+from dpkit.errors import DpkitError, IntegrityError, UsageError
 from dpkit.keystore.arrays import lay_out
 from dpkit.release.tensors import (
     augconv_arrays,
@@ -263,11 +264,6 @@ class TestAugConv:
         )
         assert same(read_augconv(write(tmp_path / "a", layer)), layer)
 
-    def test_may_say_what_it_was_made_from(self, tmp_path):
-        geometry = {"stride": [1, 1], "normalize": "none"}
-        path = write(tmp_path / "a", aug_conv(), first_conv=geometry)
-        assert same(read_augconv(path), aug_conv())
-
     def test_maps_its_matrices_from_the_disk(self, tmp_path):
         matrix = read_augconv(write(tmp_path / "a", aug_conv())).matrices[0]
         while isinstance(matrix, np.ndarray) and not isinstance(matrix, np.memmap):
@@ -280,9 +276,9 @@ class TestAugConv:
             ({"format": "dpkit-first-conv"}, "format"),
             ({"blocks": "spiral"}, "blocks is not one of raster, patch"),
             ({"input_shape": [3, 4]}, "input_shape is no list of 3"),
-            ({"input_shape": [3, 1, 16]}, "4 patch blocks do not cut"),
-            ({"input_shape": [3, 4, 5]}, "a matrix"),
-            ({"input_shape": [7, 7, 1], "blocks": "raster"}, "4 raster blocks do not cut"),
+            ({"input_shape": [3, 1, 16]}, "4 patch blocks of images"),
+            ({"input_shape": [3, 4, 5]}, "4 patch blocks of images"),
+            ({"input_shape": [7, 7, 1], "blocks": "raster"}, "4 raster blocks of images"),
             ({"output_shape": [5, 2, 1]}, "window lies outside"),
             ({"output_shape": [5, 0, 2]}, "output_shape"),
             ({"release_id": "../x"}, "release_id"),
@@ -315,3 +311,26 @@ class TestAugConv:
     def test_with_wrong_arrays_is_refused_by_the_array(self, tmp_path, arrays, named):
         with pytest.raises(IntegrityError, match=named):
             read_augconv(write(tmp_path / "a", aug_conv(), arrays))
+
+
+class TestDamage:
+    """Whatever stands in a file, reading gives a layer or one of dpkit's own refusals."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(
+        st.sampled_from(["first", "aug"]),
+        st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 255)), min_size=1, max_size=4),
+        st.integers(0, 40),
+    )
+    def test_is_refused_or_harmless(self, tmp_path_factory, kind, changes, cut):
+        path = tmp_path_factory.mktemp("damaged") / "a"
+        if kind == "first":
+            file_of(path, SETTINGS, {"weight": WEIGHT, "bias": WEIGHT[:, 0, 0, 0].copy()})
+        else:
+            write(path, aug_conv(bias=np.ones(5, np.float32)))
+        content = bytearray(path.read_bytes())
+        for place, value in changes:
+            content[place % len(content)] = value
+        path.write_bytes(content[: len(content) - cut])
+        with contextlib.suppress(DpkitError):
+            (read_first_conv if kind == "first" else read_augconv)(path)

@@ -257,7 +257,7 @@ def test_a_core_beyond_memory_is_refused_before_it_is_drawn():
 
 def test_small_blocks_and_coarse_storage_are_announced():
     paper = Geometry(3, 128, 128, 8)
-    assert "runs of only 8 values" in Morph(kappa=6144).notices(paper)[0]
+    assert "blocks of only 8 values" in Morph(kappa=6144).notices(paper)[0]
     assert "restores coarsely" in Morph(dtype="float16").notices(paper)[0]
     assert Morph().notices(paper) == []
     assert Morph(core="orthogonal", dtype="float16").notices(paper) == []

@@ -6,14 +6,15 @@
     P        order    the secret order of the channels, called rand               4.3
     Π        known    the projector onto the row space of K_w, K_w⁺ K_w
 
-Shen et al. (MoLe), arXiv 1909.07632, put the cost of finding the order at β! guesses (4.4). M⁻¹ S
+Shen et al. (MoLe), arXiv 1909.07632, count β! guesses for the order (P_r,bf). M⁻¹ S
 has full column rank, so A_w and K_w P have one row space, and its projector is P^T Π P: the same
 weighted graph with its vertices in another order. Its diagonal, the leverage scores, and its
 sorted rows name the vertices; no guess is needed. With an orthogonal core even A^T A = P^T K^T K P,
 and a bias in the secret order gives that order by sorting.
 
 The answer checks itself: under the right order no energy of A_w lies outside of the row space of
-K_w P. It is only given where a row space is no more than two thirds of the columns' dimensions.
+K_w P. That says something where a window has more columns than pixels; for other layers the order
+can only be guessed from the features (`statistics.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ import numpy as np
 from dpkit.leakage.attacks.attack import Stopwatch, layers_of
 from dpkit.leakage.attacks.columns import gram
 from dpkit.leakage.attacks.convolution import interior_corners, window_matrix
+from dpkit.leakage.attacks.features import features
 from dpkit.leakage.attacks.matching import match, reorder
+from dpkit.leakage.attacks.statistics import guess_order
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:
@@ -45,7 +48,8 @@ MOST_WINDOWS: Final = 32
 LEAST_WINDOWS: Final = 4
 _OPERATIONS: Final = 2e10  # spent on Gram matrices: about a second of one core
 MOST_RANKS: Final = 48
-# A share of energy. Measured: right orders 1e-15 (float32) and 3e-8 (float16); see the page.
+# A share of energy. Measured (docs/attacks/channel-order.md): right orders up to 5e-15 (float32)
+# and 3e-8 (float16), two channels exchanged 8e-5 and more, wrong layers 0.03 and more.
 ACCEPTED: Final = 1e-5
 _TINY: Final = 1e-7  # singular values below that, relative to the largest, are lost in float32
 
@@ -59,7 +63,7 @@ class ChannelOrder:
     order
         int64 [β]: channel i of C^ac is the developer's map `order[i]`; None where there is none.
     method
-        `bias`, `gram`, `projector` or `none`.
+        `bias`, `gram`, `projector`, `statistics` (a guess) or `none`.
     energy
         The share of C^ac's energy that the layer in this order cannot explain, 0 to 1; None where
         no such check exists.
@@ -74,6 +78,11 @@ class ChannelOrder:
         """Whether there is an order, and its check passes (a sorted bias is a check itself)."""
         passes = self.energy <= ACCEPTED if self.energy is not None else self.method == "bias"
         return self.order is not None and passes
+
+    @property
+    def is_worth_trying(self) -> bool:
+        """Whether images can be computed with it: it is found, or an unconfirmed guess."""
+        return self.is_found or self.method == "statistics"
 
 
 NO_ORDER: Final = ChannelOrder(None, "none", None)
@@ -101,11 +110,19 @@ def find_order(augconv: AugConv, conv: FirstConv, *, core: str = "") -> ChannelO
     return best
 
 
+def recover_order(view: AdversaryView) -> ChannelOrder:
+    """Find the order, else, where the layers alone keep it, guess it from the features."""
+    augconv, conv = layers_of(view)
+    found = find_order(augconv, conv, core=view.core)
+    if found.method != "none" or conv.maps == 1:
+        return found
+    return ChannelOrder(guess_order(features(view), conv)[0], "statistics", None)
+
+
 def run(view: AdversaryView) -> Reconstruction:
     """Find the order that `view` hides; see `find_order`."""
     watch = Stopwatch()
-    augconv, conv = layers_of(view)
-    found = find_order(augconv, conv, core=view.core)
+    found = recover_order(view)
     figures = {"found": float(found.is_found)}
     if found.energy is not None:
         figures["energy"] = found.energy
@@ -117,12 +134,13 @@ def sentence(found: ChannelOrder) -> str:
     energy = "" if found.energy is None else f"; {found.energy:.1g} of its energy is unexplained"
     if found.is_found:
         return f"The channel order falls ({found.method}{energy})."
-    if found.order is None:
+    if found.method == "statistics":
         return (
-            "The channel order was not recovered: without overlapping kernels, with no more maps "
-            "than pixels and a core that is not orthogonal, it leaves no trace in the layer. The "
-            "features can be viewed all the same."
+            "The channel order is not in the layer (kernels do not overlap, and are no more than "
+            "their pixels); it was guessed from the statistics of the features, unconfirmed."
         )
+    if found.order is None:
+        return "The channel order was not recovered. The features can be viewed all the same."
     return f"The channel order was not recovered: none explains the layer{energy}."
 
 
@@ -151,15 +169,21 @@ def order_by_bias(augconv: AugConv, conv: FirstConv) -> NDArray[np.int64] | None
 
 
 def window_side(conv: FirstConv) -> int | None:
-    """Return the least w whose βw² columns are 1.5 times their row space; None where none is."""
+    """Return the w whose windows say most for their size; None where no window says anything.
+
+    The least w whose βw² columns are 1.5 times the pixels that they see; else the least with more
+    columns than pixels.
+    """
+    enough = None
     for side in range(1, MOST_SIDE + 1):
         if not len(interior_corners(conv, side)):
-            return None
-        matrix = window_matrix(conv, side)
-        rank_at_most = min(matrix.shape)
-        if matrix.shape[1] >= LEAST_REDUNDANCY * rank_at_most:
+            break
+        pixels, columns = window_matrix(conv, side).shape
+        if columns >= LEAST_REDUNDANCY * pixels:
             return side
-    return None
+        if columns > pixels and enough is None:
+            enough = side
+    return enough
 
 
 def _by_gram(augconv: AugConv, conv: FirstConv) -> ChannelOrder:

@@ -47,7 +47,8 @@ def gram(
     pieces = Counter(piece for corner in corners for piece in _pieces(augconv, corner, side))
     for piece, times in pieces.items():
         for rows in _rows(augconv, piece, side, every_row=every_row):
-            total += times * (rows.T @ rows)
+            with np.errstate(invalid="ignore", over="ignore"):  # `finite` finds it
+                total += times * (rows.T @ rows)
     return finite("Aug-Conv", total)
 
 

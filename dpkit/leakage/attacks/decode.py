@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Stopwatch, layers_of
-from dpkit.leakage.attacks.channel_order import find_order
+from dpkit.leakage.attacks.channel_order import recover_order
 from dpkit.leakage.attacks.channel_order import sentence as say_order
+from dpkit.leakage.attacks.columns import ROWS_AT_ONCE_BYTES
 from dpkit.leakage.attacks.convolution import kernel_matrix, tap_places
 from dpkit.leakage.attacks.features import features
 from dpkit.leakage.attacks.key import LARGEST_CORE, key_equations
@@ -46,19 +47,16 @@ SMALL_ENOUGH: Final = 1e-9  # a residual, relative to the first
 def run(view: AdversaryView) -> Reconstruction:
     """Find the order, then the images; without an order there are none."""
     watch = Stopwatch()
-    augconv, conv = layers_of(view)
-    found = find_order(augconv, conv, core=view.core)
-    if not found.is_found or found.order is None:
+    found = recover_order(view)
+    if not found.is_worth_trying or found.order is None:
         return Reconstruction("decode", None, {}, watch.seconds, say_order(found))
     way, images = decoded(view, found.order)
-    seconds = watch.seconds
     return Reconstruction(
         "decode",
         images,
         {"images": float(len(images))},
-        seconds,
-        f"The channel order falls, and {len(images)} images are then computed ({way}) in "
-        f"{seconds:.1f} s.",
+        watch.seconds,
+        f"{say_order(found)} {len(images)} images were computed with it ({way}).",
     )
 
 
@@ -71,7 +69,11 @@ def decoded(view: AdversaryView, order: Order) -> tuple[str, Matrix]:
     kernels = kernel_matrix(conv)[:, order]
     if is_determined and has_full_row_rank(kernels):
         return "1x1", pixels(view, by_output(features(view), conv, kernels))
-    return "deconvolve", pixels(view, by_all_outputs(features(view), conv, kernels))
+    maps = features(view)
+    count = max(1, ROWS_AT_ONCE_BYTES // (8 * kernels.shape[0] * int(np.prod(maps.shape[2:]))))
+    parts = [maps[start : start + count] for start in range(0, len(maps), count)]
+    images = np.concatenate([by_all_outputs(part, conv, kernels) for part in parts])
+    return "deconvolve", pixels(view, images)
 
 
 def by_key(view: AdversaryView, order: Order) -> Matrix:

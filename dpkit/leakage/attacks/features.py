@@ -43,7 +43,8 @@ def features(view: AdversaryView) -> Floats:
         window = found[:, :, top : top + high, left : left + wide]
         for part in row_chunks(matrix):
             piece = matrix[part].reshape(part_length(matrix, part), -1).astype(np.float32)
-            window += (rows[:, places[part]] @ piece).reshape(window.shape)
+            with np.errstate(invalid="ignore", over="ignore"):  # `finite` finds it
+                window += (rows[:, places[part]] @ piece).reshape(window.shape)
     return finite("features", found)
 
 

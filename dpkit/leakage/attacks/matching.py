@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_ROUNDS: Final = 20
 
 
-def match(known: Matrix, seen: Matrix, vertices: int) -> Order:
+def match(known: Matrix, seen: Matrix, vertices: int, *, rounds: int = MOST_ROUNDS) -> Order:
     """Return the order that makes `seen` most like `known`, int64 [β].
 
     Parameters
@@ -30,6 +30,8 @@ def match(known: Matrix, seen: Matrix, vertices: int) -> Order:
         Symmetric, float64 [βv,βv], rows by vertex.
     vertices
         β.
+    rounds
+        Of refinement, at most.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def match(known: Matrix, seen: Matrix, vertices: int) -> Order:
     places = len(known) // vertices
     known4, seen4 = (m.reshape(vertices, places, vertices, places) for m in (known, seen))
     order = _assign(_signature(seen4), _signature(known4))
-    for _ in range(MOST_ROUNDS):
+    for _ in range(rounds):
         reordered = known4[:, :, order]
         refined = _assign(seen4.reshape(vertices, -1), reordered.reshape(vertices, -1))
         if np.array_equal(refined, order):

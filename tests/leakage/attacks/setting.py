@@ -56,12 +56,13 @@ def convolution_matrix(conv):
     maps, depth = conv.weight.shape[:2]
     (channels, height, width), (_, n_h, n_w) = conv.input_shape, conv.output_shape
     matrix = np.zeros((channels, height, width, maps, n_h, n_w))
-    for j, c, a, b, y, x in np.ndindex(*conv.weight.shape, n_h, n_w):
+    every = np.arange(maps)
+    for c, a, b, y, x in np.ndindex(*conv.weight.shape[1:], n_h, n_w):
         row = y * conv.stride[0] + a * conv.dilation[0] - conv.padding[0]
         column = x * conv.stride[1] + b * conv.dilation[1] - conv.padding[2]
         if 0 <= row < height and 0 <= column < width:
-            channel = j // (maps // conv.groups) * depth + c
-            matrix[channel, row, column, j, y, x] = conv.weight[j, c, a, b]
+            channel = every // (maps // conv.groups) * depth + c
+            matrix[channel, row, column, every, y, x] = conv.weight[:, c, a, b]
     return matrix.reshape(-1, maps, n_h, n_w)
 
 
