@@ -32,9 +32,11 @@ BENCHES = {
     "table4": "bench.table4",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
+    "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named
     "utility": "bench.utility",
+    "mole": "bench.mole_table1",
 }
 
 
