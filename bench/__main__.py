@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.harness import machine
@@ -54,10 +56,12 @@ def main() -> int:
     host = machine()
     print("  ".join(f"{name}: {value}" for name, value in host.items()))
     figures: list[Figure] = []
-    for name in given.names or BENCHES:
-        found = import_module(modules[name]).run(given.folder)
-        figures += found
-        _show(found)
+    with TemporaryDirectory() as state:
+        os.environ["XDG_STATE_HOME"] = state  # reports of benched releases are not the user's
+        for name in given.names or BENCHES:
+            found = import_module(modules[name]).run(given.folder)
+            figures += found
+            _show(found)
     if given.json:
         rows = [{**asdict(figure), "verdict": figure.verdict} for figure in figures]
         given.json.write_text(json.dumps({"machine": host, "figures": rows}, indent=1) + "\n")

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench.harness import Figure, speed_ratio
 from bench.mole_costs import CIFAR, IMAGENET, data_overhead, developer_extra_macs, table
-from dpkit.augconv import matrix_pieces, plan_augconv
+from dpkit.augconv import plan_augconv, whole_matrix
 from dpkit.developer import AugConvLayer
 from dpkit.developer.firstconv import describe_conv
 from dpkit.sanitizers.morph import Morph
@@ -112,9 +112,7 @@ def _augmented(conv: nn.Conv2d, blocks: Blocks, kappa: int, side: int) -> AugCon
     first = describe_conv(conv, input_size=(side, side), normalize="none")
     plan = plan_augconv(first, blocks, kappa, is_distinct=False)
     inverses = np.random.default_rng(9).standard_normal((1, plan.core_size, plan.core_size))
-    matrices = tuple(
-        np.concatenate(list(matrix_pieces(plan, i, inverses))) for i in range(len(plan.reaches))
-    )
+    matrices = tuple(whole_matrix(plan, i, inverses) for i in range(len(plan.reaches)))
     return AugConvLayer(
         AugConv(
             matrices, plan.matrix_of, plan.windows, first.bias, blocks, first.input_shape,

@@ -82,18 +82,19 @@ class AugWindows(nn.Module):
         self.members: list[list[int]] = [
             np.flatnonzero(layer.matrix_of == i).tolist() for i in range(len(layer.matrices))
         ]
+        self.sizes = [matrix.shape[2:] for matrix in layer.matrices]
         for name, matrix in zip(self.names, layer.matrices, strict=True):
-            self.register_buffer(name, _tensor(matrix))
+            # of two axes: four would be laid out anew by .to(memory_format=torch.channels_last)
+            self.register_buffer(name, _tensor(matrix).flatten(1))  # [q,β·height·width]
 
     def forward(self, values: Tensor) -> Tensor:
         """Map [n,α,h,w] to [n,β,n_h,n_w]."""
         blocks = cut(values, self.kappa, self.blocks)
         features = values.new_zeros(len(values), *self.output_shape)
-        for name, members in zip(self.names, self.members, strict=True):
-            matrix = getattr(self, name)
-            high, wide = matrix.shape[2:]
-            product = blocks[:, members] @ matrix.to(values.dtype).flatten(1)
-            parts = product.reshape(*product.shape[:2], *matrix.shape[1:])  # [n,g,β,height,width]
+        for name, members, size in zip(self.names, self.members, self.sizes, strict=True):
+            high, wide = size
+            product = blocks[:, members] @ getattr(self, name).to(values.dtype)
+            parts = product.unflatten(2, (-1, high, wide))  # [n,g,β,height,width]
             for place, member in enumerate(members):
                 top, left = self.windows[member]
                 features[:, :, top : top + high, left : left + wide] += parts[:, place]

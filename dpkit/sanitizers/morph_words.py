@@ -61,8 +61,8 @@ def describe(morph: Morph, geometry: Geometry) -> list[str]:
 
 def _why(morph: Morph, geometry: Geometry) -> str:
     mixed = (
-        "each value mixes a whole block of pixels, so neighbouring values have nothing in common "
-        "for a small kernel to find"
+        "each value mixes a whole block of pixels, so a small kernel finds little in neighbouring "
+        "values"
     )
     if morph.blocks != "patch" or morph.core_count > 1:
         return mixed
