@@ -11,7 +11,7 @@ The developer has the first half of the classes, the provider the rest, which no
                                              2  morphs its images: the release
                                              3  makes Aug-Conv from first layer and key
                                  <─────────     release, Aug-Conv
-    4  trains VGG-16 on the release
+    4  trains the network on the release
        trained network           ─────────>
                                              5  classifies new images
 
@@ -47,7 +47,7 @@ from dpkit.developer import (
     replace_first_conv,
 )
 from dpkit.keystore.unlock import Unlock
-from dpkit.nets import VGG
+from dpkit.nets import VGG, BasicBlock, ResNet, VisionTransformer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,6 +77,10 @@ SETTINGS = {
 }
 
 
+# how the provider cuts images into blocks: the paper's dense matrix, or one block for each patch
+MORPHING = {"vgg": "--kappa 1", "resnet": "--kappa 1", "vit": "--kappa 64 --blocks patch"}
+
+
 def main() -> None:
     """Play both sides, and print the accuracies of Table 1."""
     given = _arguments()
@@ -86,14 +90,15 @@ def main() -> None:
         here = given.folder or Path(scratch)
         developer, provider = here / "developer", here / "provider"
         classes = divide(given.images, developer, provider, setting)
-        learner = Learner(setting, classes, given.device)
+        learner = Learner(setting, classes, given.device, given.network)
 
         print("1. The developer trains a network on own images and exports its first layer.")
         first_conv = export_first_layer(developer, learner)
         pass_on(FIRST_CONV, developer, provider)
 
         print("\n2. The provider morphs its images.")
-        dpkit(provider, f"morph images --kappa 1 --normalize {NORMALIZE} --out release")
+        blocks = MORPHING[given.network]
+        dpkit(provider, f"morph images {blocks} --normalize {NORMALIZE} --out release")
 
         print("\n3. The provider makes Aug-Conv, sees what it gives away, and hands it over.")
         dpkit(provider, f"augconv build release --first-conv {FIRST_CONV}")
@@ -101,7 +106,7 @@ def main() -> None:
         pass_on("release", provider, developer)
         pass_on(AUGCONV, provider, developer)
 
-        print("\n4. The developer trains VGG-16 on the release.")
+        print("\n4. The developer trains the network on the release.")
         with_augconv = train_on_release(developer, learner, has_augconv=True)
         without = train_on_release(developer, learner, has_augconv=False)
         plain = train_on_originals(provider, learner, first_conv)
@@ -116,21 +121,28 @@ def main() -> None:
 
 
 class Learner:
-    """What the two sides have agreed on: VGG-16 with batch norm, and how it is trained."""
+    """What the two sides have agreed on: a network, unmodified, and how it is trained."""
 
-    def __init__(self, setting: Setting, classes: int, device: str) -> None:
-        self._setting, self._classes, self._device = setting, classes, device
+    def __init__(self, setting: Setting, classes: int, device: str, name: str) -> None:
+        self._setting, self._classes, self._device, self._name = setting, classes, device, name
 
     def network(self) -> nn.Module:
-        """Return a new network for images of 32x32."""
-        return VGG(
-            layers=16,
-            width=self._setting.width,
-            hidden=self._setting.hidden,
-            pool=1,
-            dropout=0.0,
-            classes=self._classes,
-        )
+        """Return a new network for images of 32x32, with torchvision's names for its layers."""
+        size, classes = self._setting, self._classes
+        if self._name == "vgg":
+            return VGG(
+                layers=16, width=size.width, hidden=size.hidden, pool=1, dropout=0.0,
+                classes=classes,
+            )  # fmt: skip
+        if self._name == "resnet":
+            return ResNet(
+                block=BasicBlock, layers=(1, 1, 1, 1), width=size.width, stem="small",
+                classes=classes,
+            )  # fmt: skip
+        return VisionTransformer(
+            image_size=32, patch=4, dim=6 * size.width, layers=2, heads=4, hidden=size.hidden,
+            classes=classes,
+        )  # fmt: skip
 
     def train(self, network: nn.Module, images: Dataset[Sample], rate: float = 0.03) -> None:
         """Train what is not fixed, by SGD with momentum and one cycle of the rate."""
@@ -276,6 +288,7 @@ def _arguments() -> argparse.Namespace:
             f"--{name}", dest="setting", action="store_const", const=name, help=said
         )
     parser.set_defaults(setting="usual")
+    parser.add_argument("--network", choices=sorted(MORPHING), default="vgg")
     parser.add_argument("--folder", type=Path, help="keep both sides' folders here")
     parser.add_argument("--seed", type=int, default=0)
     found = "cuda" if torch.cuda.is_available() else "cpu"

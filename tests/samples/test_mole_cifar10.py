@@ -29,10 +29,12 @@ def pictures(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_quick_experiment_runs_from_end_to_end(pictures, tmp_path):
+@pytest.mark.parametrize("network", ["vgg", "resnet", "vit"])
+def test_the_quick_experiment_runs_from_end_to_end(pictures, tmp_path, network):
     program = ROOT / "samples/mole_cifar10.py"
     done = subprocess.run(
-        [sys.executable, program, pictures, "--quick", "--folder", tmp_path / "both"],
+        [sys.executable, program, pictures, "--quick", "--network", network, "--folder",
+         tmp_path / "both"],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
