@@ -17,8 +17,9 @@ a patch embedding it is one q x β matrix.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Blocks
+
+
+CHECKED_IMAGES: Final = 4  # whose features are compared, once a layer is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,35 @@ class AugConvPlan:
     @property
     def core_size(self) -> int:
         """Return q."""
-        return int(np.prod(self.layer.input_shape)) // self.kappa
+        return math.prod(self.layer.input_shape) // self.kappa
 
     @property
     def elements(self) -> int:
         """Return how many numbers all matrices hold."""
-        return sum(int(np.prod(self.shape(i))) for i in range(len(self.reaches)))
+        return sum(math.prod(self.shape(i)) for i in range(len(self.reaches)))
 
     @property
     def dense_elements(self) -> int:
         """Return αhw · βn_h n_w, the elements of the paper's dense C^ac."""
-        return int(np.prod(self.layer.input_shape)) * int(np.prod(self.layer.output_shape))
+        return math.prod(self.layer.input_shape) * math.prod(self.layer.output_shape)
+
+    @property
+    def work_bytes(self) -> int:
+        """Return the memory that making and checking take at least, beside the cores.
+
+        A row of canvas, taps and products, and padded images with their features in float64.
+        """
+        layer = self.layer
+        top, bottom, left, right = layer.padding
+        _, high, wide = layer.input_shape
+        depth = math.prod(layer.weight.shape[1:])
+        row = max(
+            math.prod(reach.canvas) + math.prod(reach.size) * (depth + layer.maps)
+            for reach in self.reaches
+        )
+        padded = layer.channels * (high + top + bottom) * (wide + left + right)
+        image = padded + 2 * math.prod(layer.output_shape)
+        return 4 * row + 8 * CHECKED_IMAGES * image + 16 * depth**2
 
     def shape(self, matrix: int) -> tuple[int, int, int, int]:
         """Return the shape [q,β,height,width] of one matrix."""

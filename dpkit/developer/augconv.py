@@ -75,6 +75,11 @@ class AugConvLayer(nn.Module):
                 f"Aug-Conv: values {tuple(values.shape[1:])}, made for {self.input_shape}",
                 remedy="give the values of its own release, as they are",
             )
+        if not values.is_floating_point():
+            raise UsageError(
+                f"Aug-Conv: values of type {values.dtype}",
+                remedy="give the released values, float32 or float16",
+            )
         if self.autocast:
             return self._features(values)
         if torch.is_autocast_enabled(values.device.type):

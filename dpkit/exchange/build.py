@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.augconv import matrix_pieces, plan_augconv, shuffled, ungrouped
+from dpkit.augconv import CHECKED_IMAGES, matrix_pieces, plan_augconv, shuffled, ungrouped
 from dpkit.errors import DpkitError, UsageError
 from dpkit.exchange.check import feature_error
-from dpkit.exchange.cost import cost_of, in_bytes, refuse_full_disk, refuse_large
+from dpkit.exchange.cost import cost_of, in_bytes, refuse_full_disk, refuse_large, refuse_memory
 from dpkit.exchange.morphed import Morphed
 from dpkit.keystore.arrays import StreamedArray
 from dpkit.release.tensors import augconv_settings, matrix_name, read_first_conv
@@ -33,7 +33,6 @@ MAX_BYTES: Final = 2**31  # 2 GiB
 FIRST: Final = "first_conv"  # the developer's own layer, kept beside what was made of it
 FIRST_WEIGHT: Final = f"{FIRST}/weight"
 FIRST_BIAS: Final = f"{FIRST}/bias"
-_CHECKED_IMAGES: Final = 4
 _SEALED_A_SECOND: Final = 5e8  # bytes encrypted and written, on an ordinary disk
 
 
@@ -99,6 +98,7 @@ def build(
     plan = plan_augconv(made, morphed.blocks, morphed.morph.kappa, is_distinct=morphed.is_distinct)
     stored = np.dtype(dtype)
     cost = cost_of(plan, stored)
+    refuse_memory(plan)
     refuse_large(plan, cost, max_bytes)
     free = refuse_full_disk(keystore.path, cost)
     inverses = morphed.inverses()
@@ -115,21 +115,47 @@ def build(
     settings[FIRST] = _geometry(layer)
     object_id = keystore.put("augconv", settings, arrays, label=morphed.release_id)
     seconds = time.monotonic() - begun
-    error = feature_error(keystore.get(object_id, "augconv"), plan, morphed, _CHECKED_IMAGES)
+    error = _checked(object_id, plan, morphed, keystore)
     return Built(
         object_id, morphed.release_id, cost.size_bytes, cost.dense_bytes, len(plan.reaches),
         dtype, seconds, error,
     )  # fmt: skip
 
 
+def _checked(object_id: str, plan: AugConvPlan, morphed: Morphed, keystore: Keystore) -> float:
+    """Return the error of a sealed layer's features; destroy a layer that was not seen to be right.
+
+    Raises
+    ------
+    DpkitError
+        The features hold more error than anything else.
+    """
+    try:
+        error = feature_error(keystore.get(object_id, "augconv"), plan, morphed, CHECKED_IMAGES)
+        _refuse_noise(error)
+    except BaseException:
+        keystore.destroy(object_id)
+        raise
+    return error
+
+
+def _refuse_noise(error: float) -> None:
+    if not error < 1:
+        raise DpkitError(
+            f"the features of this Aug-Conv differ by {error:.1e} from the original layer's: the "
+            "core is too badly conditioned for the types of release and layer",
+            remedy="use --dtype float32, and release again in float32 or with --core orthogonal",
+        )
+
+
 def _expected_seconds(plan: AugConvPlan, inverses: NDArray[np.float64], cost: Cost) -> float:
-    """Return about how long making and sealing will take, from the second piece of the first."""
-    pieces = matrix_pieces(plan, 0, inverses)
-    next(pieces)  # loads torch and compiles
+    """Return about how long making and sealing will take, from one piece."""
+    next(matrix_pieces(plan, 0, inverses))  # loads torch and compiles
     begun = time.monotonic()
-    piece = next(pieces, None)
-    made = (time.monotonic() - begun) * plan.elements / piece.size if piece is not None else 0.0
-    return made + cost.size_bytes / _SEALED_A_SECOND
+    piece = next(matrix_pieces(plan, len(plan.reaches) - 1, inverses))
+    of_a_row = (time.monotonic() - begun) / len(piece)
+    rows = plan.core_size * len(plan.reaches)
+    return of_a_row * rows + cost.size_bytes / _SEALED_A_SECOND
 
 
 def refuse_foreign(layer: FirstConv, morphed: Morphed) -> None:
@@ -141,6 +167,11 @@ def refuse_foreign(layer: FirstConv, morphed: Morphed) -> None:
             f"the first layer takes images of {_text(layer.input_shape)}, the release holds "
             f"{_text(shape)}",
             remedy=f"export it again with --input-size {geometry.height}x{geometry.width}",
+        )
+    if not layer.weight.any():
+        raise UsageError(
+            "the first layer's weights are all zero",
+            remedy="ask for the layer of a trained network",
         )
     if parse(layer.normalize) != parse(morph.normalize):
         raise UsageError(
@@ -158,15 +189,17 @@ def _text(shape: tuple[int, int, int]) -> str:
 def _matrices(
     plan: AugConvPlan, inverses: NDArray[np.float64], dtype: np.dtype[Any], voice: Voice
 ) -> dict[str, StreamedArray]:
-    total = sum(plan.shape(i)[0] for i in range(len(plan.reaches)))
+    total = plan.core_size * len(plan.reaches)
 
     def pieces(number: int) -> Iterator[NDArray[Any]]:
-        done = sum(plan.shape(i)[0] for i in range(number))
+        done = plan.core_size * number
         for piece in matrix_pieces(plan, number, inverses):
-            stored = piece.astype(dtype, copy=False)
+            with np.errstate(over="ignore"):  # infinities are looked for below
+                stored = piece.astype(dtype, copy=False)
             if not np.isfinite(stored).all():
                 raise DpkitError(
-                    f"a value of Aug-Conv exceeds {dtype}'s range", remedy="use --dtype float32"
+                    f"a value of Aug-Conv exceeds {dtype}'s range",
+                    remedy="use --dtype float32, or ask for a first layer with smaller weights",
                 )
             yield stored
             done += len(piece)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from dpkit.augconv import plan_augconv
 from dpkit.errors import DpkitError, UsageError
-from dpkit.sanitizers.sizes import divisors_of
+from dpkit.sanitizers.sizes import divisors_of, physical_memory
 from dpkit.types import patch_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import numpy as np
 
     from dpkit.augconv import AugConvPlan
 
@@ -23,6 +24,9 @@ _TRIED: Final = 6  # other cuts whose size is found
 _NAMED: Final = 3
 _FLOAT16: Final = 2  # bytes
 _MOST_BLOCKS: Final = 4096
+_MOST_WORK: Final = 2**32  # 4 GiB
+_MEMORY_SHARE: Final = 0.25  # of the machine's
+_MOST_MATRICES: Final = 65_000  # an object of the keystore holds 65,536 arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,26 @@ class Cost:
 def cost_of(plan: AugConvPlan, dtype: np.dtype[np.floating]) -> Cost:
     """Return what a layer costs in this type."""
     return Cost(plan.elements * dtype.itemsize, plan.dense_elements * dtype.itemsize)
+
+
+def refuse_memory(plan: AugConvPlan) -> None:
+    """Raise `UsageError` where a layer, however small, cannot be made in this machine's memory.
+
+    A first layer is a stranger's: its padding, kernels and steps may be of any size.
+    """
+    limit = min(_MOST_WORK, _MEMORY_SHARE * physical_memory())
+    if plan.work_bytes > limit:
+        kernel, padding = plan.layer.weight.shape[2:], plan.layer.padding
+        raise UsageError(
+            f"kernels of {kernel[0]}x{kernel[1]} with padding {padding} take "
+            f"{in_bytes(plan.work_bytes)} of memory to convolve, above {in_bytes(int(limit))}",
+            remedy="ask for a first layer with smaller kernels and padding",
+        )
+    if len(plan.reaches) > _MOST_MATRICES:
+        raise UsageError(
+            f"Aug-Conv would hold {len(plan.reaches)} matrices, above {_MOST_MATRICES}",
+            remedy="release again with a smaller kappa, or with --cores shared",
+        )
 
 
 def refuse_large(plan: AugConvPlan, cost: Cost, max_bytes: int) -> None:
@@ -108,7 +132,7 @@ def _smaller(plan: AugConvPlan, each: int) -> Iterator[tuple[int, str]]:
             yield size, f"--blocks patch --kappa {kappa} ({in_bytes(size)})"
     if plan.blocks == "patch":
         return
-    above = [k for k in divisors_of(int(np.prod(plan.layer.input_shape))) if k > plan.kappa]
+    above = [k for k in divisors_of(math.prod(plan.layer.input_shape)) if k > plan.kappa]
     for kappa in [k for k in above if k <= _MOST_BLOCKS][:: max(1, len(above) // _TRIED)]:
         size = plan_augconv(plan.layer, plan.blocks, kappa, is_distinct=False).elements * each
         yield size, f"--kappa {kappa} ({in_bytes(size)})"

@@ -7,6 +7,7 @@ the release's own images, by the attacks of `leakage/attacks/`, before anything 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -112,7 +113,7 @@ def offer(
 
 def check_target(out: Path, recipient: str | None) -> None:
     """Raise `UsageError` where a layer could not be handed over so, before it is attacked."""
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UsageError(f"{out} exists", remedy="name a new file with -o")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"{out.parent} is no folder", remedy="name a file in one that exists")
@@ -148,7 +149,11 @@ def hand_over(
     names = tuple(name for name in sealed.names() if not name.startswith(FIRST))
     if offered.images < LEAST_IMAGES:  # figures of so few could tell of one
         del consent["evidence"]
-    export(sealed, out, {**settings, "consent": consent}, names, write)
+    try:
+        export(sealed, out, {**settings, "consent": consent}, names, write)
+    except BaseException:
+        keystore.destroy(record)  # nothing left the house: a tombstone says that it was begun
+        raise
     return record
 
 
@@ -167,7 +172,7 @@ def _newest(keystore: Keystore, release_id: str) -> str:
 
 
 def _open_layer(sealed: ExportableObject) -> AugConv:
-    names = sorted(name for name in sealed.names() if name.startswith("matrix_0"))
+    names = [name for name in sealed.names() if re.fullmatch(r"matrix_\d{5}", name)]
     size = sum(math.prod(sealed.shape(n)) * sealed.dtype(n).itemsize for n in names)
     if size > _MEMORY_SHARE * physical_memory():
         raise DpkitError(

@@ -15,6 +15,7 @@ fresh memory for each result costs more than the arithmetic, by page faults.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -45,8 +46,8 @@ def convolved_rows(
     What is yielded is overwritten by the next: use it, or copy it, first.
     """
     taps_shape, strides = _taps(canvas, kernels.shape, steps)
-    depth, size = int(np.prod(taps_shape[:3])), taps_shape[3:]
-    outputs, maps = int(np.prod(size)), len(kernels)
+    depth, size = math.prod(taps_shape[:3]), taps_shape[3:]
+    outputs, maps = math.prod(size), len(kernels)
     count = max(1, min(len(rows), PIECE_BYTES // (4 * outputs * max(depth, maps))))
     images = np.zeros((count, *canvas), np.float32)
     taps = np.lib.stride_tricks.as_strided(

@@ -113,6 +113,27 @@ def aside(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that must not exist yet into anybody's folder; nothing there is followed.
+
+    Its name aside cannot be guessed, its mode is 0600 whatever stood there, and it appears only
+    where no other file has come meanwhile.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    with plain_errors(f"cannot write {path}"):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(partial, flags, FILE_MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                _sync(file)
+            os.link(partial, path, follow_symlinks=False)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+@contextmanager
 def aside_folder(path: Path) -> Iterator[Path]:
     """Fill a folder aside; it appears as `path`, which must not exist, when the block ends."""
     partial = path.with_name(f".{path.name}.partial-{secrets.token_hex(4)}")

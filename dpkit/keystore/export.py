@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
 from dpkit.keystore.arrays import StreamedArray, lay_out
-from dpkit.keystore.durable import aside
+from dpkit.keystore.durable import new_file
 from dpkit.keystore.sealed import ExportableObject
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def export(
     """
     if not isinstance(sealed, ExportableObject):
         raise UsageError(f"{sealed!r} never leaves its keystore", remedy="only augconv objects do")
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise UsageError(f"{out} exists", remedy="name a new file")
     payload = lay_out(settings, {name: _streamed(sealed, name) for name in names})
-    with aside(out) as file:
+    with new_file(out) as file:
         write(payload.pieces(), file)
 
 

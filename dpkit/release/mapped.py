@@ -132,5 +132,7 @@ def _view(content: NDArray[np.uint8], name: str, fields: Fields, origin: Origin)
     shape = fields.shape("shape", MAX_AXES, MAX_LENGTH)
     start, stop = fields.wholes("data_offsets", 2, 0, MAX_LENGTH)
     fields.end()
+    if 0 in shape:  # numpy refuses some of them by an error of its own
+        origin.malformed(f"array {name} of shape {shape} is empty")
     array = content[start:stop].view(dtype).reshape(shape)
     return np.require(array, requirements="A")  # another writer may not have aligned it

@@ -208,7 +208,7 @@ class _RowSpace:
     @classmethod
     def read(cls, augconv: AugConv, conv: FirstConv, side: int) -> _RowSpace:
         _, values, vectors = np.linalg.svd(window_matrix(conv, side), full_matrices=False)
-        rank = int((values > _TINY * values[0]).sum())
+        rank = max(1, int((values > _TINY * values[0]).sum()))
         corners = _some(interior_corners(conv, side), _windows(augconv, side))
         return cls(vectors[:rank], gram(augconv, corners, side), conv.maps)
 

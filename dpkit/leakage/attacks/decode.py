@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 WORST_CONDITION: Final = 1e5  # of K: beyond, float32 features say too little one by one
 MOST_STEPS: Final = 200
+_OPERATIONS: Final = 2_000_000_000_000  # of `by_all_outputs`: about half a minute of one core
 SMOOTHNESS: Final = 1e-3  # the weight of smoothness beside that of the features
 SMALL_ENOUGH: Final = 1e-9  # a residual, relative to the first
 
@@ -72,8 +73,12 @@ def decoded(view: AdversaryView, order: Order) -> tuple[str, Matrix]:
     maps = features(view)
     count = max(1, ROWS_AT_ONCE_BYTES // (8 * kernels.shape[0] * int(np.prod(maps.shape[2:]))))
     parts = [maps[start : start + count] for start in range(0, len(maps), count)]
-    images = np.concatenate([by_all_outputs(part, conv, kernels) for part in parts])
-    return "deconvolve", pixels(view, images)
+    images = np.concatenate(
+        [by_all_outputs(part, conv, kernels, most_steps(kernels, maps)) for part in parts]
+    )
+    is_cut_short = most_steps(kernels, maps) < MOST_STEPS
+    way = "deconvolve, stopped early: a lower bound" if is_cut_short else "deconvolve"
+    return way, pixels(view, images)
 
 
 def by_key(view: AdversaryView, order: Order) -> Matrix:
@@ -122,7 +127,9 @@ def by_output(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
     return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
 
 
-def by_all_outputs(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
+def by_all_outputs(
+    maps: Matrix, conv: FirstConv, kernels: Matrix, steps: int = MOST_STEPS
+) -> Matrix:
     """Return the D whose features come nearest to F, float64 [n,αhw].
 
     Conjugate gradients on C C^T D = C F, all images at once; C is never built. Where outputs are
@@ -136,7 +143,7 @@ def by_all_outputs(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
     rest = _scattered(kernels @ maps.reshape(*maps.shape[:2], -1), taps, found.shape)
     step, energy = rest, (rest**2).sum(axis=1, keepdims=True)
     first = energy
-    for _ in range(MOST_STEPS):
+    for _ in range(steps):
         if (energy <= SMALL_ENOUGH**2 * first).all():
             break
         moved = _scattered(products @ _gathered(step, taps), taps, found.shape)
@@ -148,6 +155,12 @@ def by_all_outputs(maps: Matrix, conv: FirstConv, kernels: Matrix) -> Matrix:
         before, energy = energy, (rest**2).sum(axis=1, keepdims=True)
         step = rest + np.divide(energy, before, out=np.zeros_like(energy), where=before > 0) * step
     return found
+
+
+def most_steps(kernels: Matrix, maps: Matrix) -> int:
+    """Return how many steps of `by_all_outputs` are taken: fewer where one costs very much."""
+    one_step = 2 * len(kernels) ** 2 * len(maps) * int(np.prod(maps.shape[2:]))
+    return int(np.clip(_OPERATIONS // max(1, one_step), 1, MOST_STEPS))
 
 
 def pixels(view: AdversaryView, unrolled: Matrix) -> Matrix:
