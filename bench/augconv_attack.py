@@ -117,10 +117,12 @@ def _attacked(kappa: int, dtype: str, seed: int) -> Outcome:
     view = AdversaryView(
         (rows @ core).astype(dtype).reshape(-1, *SHAPE),
         Geometry(*SHAPE, 8),
+        "morph",
+        {"blocks": "raster", "kappa": kappa, "cores": "shared", "core": "gaussian"},
         np.array([[1 / 255] * 3, [0.0] * 3]),
-        "raster", kappa, "shared", "gaussian",
-        _augconv(conv, np.linalg.inv(core), order, kappa, dtype), conv,
-    )  # fmt: skip
+        augconv=_augconv(conv, np.linalg.inv(core), order, kappa, dtype),
+        first_conv=conv,
+    )
     start = cpu_seconds()
     evidence = handover_evidence(view, originals, order)
     seconds = cpu_seconds() - start

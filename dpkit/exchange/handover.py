@@ -22,6 +22,7 @@ from dpkit.keystore.canonical import now
 from dpkit.keystore.export import export, write_pieces
 from dpkit.leakage.attacks.handover import handover_evidence
 from dpkit.release.tensors import matrix_name
+from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.normalization import parse
 from dpkit.sanitizers.sizes import physical_memory
 from dpkit.types import AugConv, FirstConv
@@ -101,9 +102,14 @@ def offer(
     layer, first = _open_layer(sealed), _open_first(sealed)
     values = morphed.sample(images)
     view = AdversaryView(
-        values, morphed.geometry, parse(morphed.morph.normalize).affine(morphed.geometry),
-        morphed.blocks, morphed.morph.kappa, morphed.morph.cores, morphed.morph.core, layer, first,
-    )  # fmt: skip
+        values,
+        morphed.geometry,
+        morphed.morph.name,
+        parameters(morphed.morph),
+        parse(morphed.morph.normalize).affine(morphed.geometry),
+        augconv=layer,
+        first_conv=first,
+    )
     evidence = handover_evidence(
         view, morphed.originals(values), truth=morphed.channel_order(first)
     )

@@ -1,26 +1,30 @@
 """ATTACKS: what an adversary can do with what it was handed. One file and one line each.
 
 An attack sees an `AdversaryView` and nothing else; originals serve for scoring alone
-(`scoring.py`). Each has a page, docs/attacks/<name>.md.
+(`scoring.py`). Each has a page, docs/attacks/<name>.md. The order is the order in which they are
+tried: the cheapest first.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dpkit.leakage.attacks import channel_order, decode, features
-from dpkit.leakage.attacks.attack import Attack
+from dpkit.leakage.attacks import (
+    channel_order,
+    decode,
+    features,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BOTH: Final = "C^ac and the developer's first layer"
+    from dpkit.leakage.attacks.attack import Attack
 
 ATTACKS: Final[Mapping[str, Attack]] = {
-    attack.name: attack
-    for attack in (
-        Attack("features", "A5", "C^ac", features.run),
-        Attack("channel-order", "A4", _BOTH, channel_order.run),
-        Attack("decode", "A4", _BOTH, decode.run),
+    module.ATTACK.name: module.ATTACK
+    for module in (
+        features,
+        channel_order,
+        decode,
     )
 }

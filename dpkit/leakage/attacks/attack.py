@@ -1,24 +1,69 @@
-"""What an entry of the table ATTACKS is."""
+"""What an entry of the table ATTACKS is, and how much effort one attack may spend."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.errors import UsageError
+from dpkit.errors import DpkitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from dpkit.types import AugConv, FirstConv
+    from dpkit.types import AugConv, FirstConv, Json
     from dpkit.types.adversary import AdversaryView, Reconstruction
 
     Numbers = NDArray[np.float64]
+
+ANY: Final = ("*",)
+
+
+class OutOfBudgetError(DpkitError):
+    """An attack's time is up: it is then unknown what it would have found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long an attack may try, and from which seed its own draws come.
+
+    Parameters
+    ----------
+    seconds
+        Of the wall clock, from the making of this object.
+    seed
+        Two runs with one seed find the same.
+    is_full
+        Whether to take the slow way where there is a quick one.
+    """
+
+    seconds: float = 600.0
+    seed: int = 0
+    is_full: bool = True
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds that remain; 0 or less when the time is up."""
+        return self.started + self.seconds - time.monotonic()
+
+    def check(self) -> None:
+        """Raise `OutOfBudgetError` when the time is up; long loops ask at every step."""
+        if self.left <= 0:
+            raise OutOfBudgetError(f"not finished within {self.seconds:.0f} s")
+
+    def rng(self) -> np.random.Generator:
+        """Return a generator of the attack's own draws."""
+        return np.random.default_rng(self.seed)
+
+
+def always(_view: AdversaryView) -> str:
+    """Say that nothing speaks against trying."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +74,43 @@ class Attack:
     ----------
     name
         Also that of its page, `docs/attacks/<name>.md`, and with `_` of its file.
+    title
+        For readers, a few words.
     rung
         The lowest rung of the ladder A0 to A8 (docs/threat-model.md) that holds what it needs.
     needs
         That, in words.
+    sanitizers
+        Whose releases it is for; `ANY` for all.
     run
-        From a view to what it recovered; raises `UsageError` where the view lacks a need.
+        From a view to what it recovered; raises `UsageError` where the view lacks a need, and
+        `OutOfBudgetError` when its time is up.
+    unfit
+        Why it cannot be tried on this view, in words; empty where it can. Asks for public
+        parameters and shapes alone, and returns at once.
+    weak
+        Parameters of the sanitizer under which this attack is known to succeed: its positive
+        control. `block` stands for the κ whose blocks are nearest to that many values.
+    gives_key
+        Whether exact pictures from it mean that the key, or as good as the key, is found.
+    is_quick
+        Whether it is part of the quick suite: about two seconds on 256 images of 128x128.
     """
 
     name: str
+    title: str
     rung: str
     needs: str
-    run: Callable[[AdversaryView], Reconstruction]
+    sanitizers: tuple[str, ...]
+    run: Callable[[AdversaryView, Effort], Reconstruction]
+    unfit: Callable[[AdversaryView], str] = always
+    weak: Mapping[str, Json] = field(default_factory=dict)
+    gives_key: bool = False
+    is_quick: bool = False
+
+    def is_for(self, sanitizer: str) -> bool:
+        """Say whether it is meant for releases of this sanitizer."""
+        return self.sanitizers == ANY or sanitizer in self.sanitizers
 
 
 def augconv_of(view: AdversaryView) -> AugConv:

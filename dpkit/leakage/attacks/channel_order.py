@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.attack import Stopwatch, layers_of
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of
 from dpkit.leakage.attacks.columns import gram
 from dpkit.leakage.attacks.convolution import interior_corners, window_matrix
 from dpkit.leakage.attacks.features import features
@@ -119,7 +119,7 @@ def recover_order(view: AdversaryView) -> ChannelOrder:
     return ChannelOrder(guess_order(features(view), conv)[0], "statistics", None)
 
 
-def run(view: AdversaryView) -> Reconstruction:
+def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
     """Find the order that `view` hides; see `find_order`."""
     watch = Stopwatch()
     found = recover_order(view)
@@ -244,3 +244,13 @@ def _some(corners: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many of the corners, evenly spread."""
     spread = np.unique(np.linspace(0, len(corners) - 1, most).astype(int))
     return np.asarray(corners[spread], dtype=np.int64)
+
+
+ATTACK: Final = Attack(
+    name="channel-order",
+    title="Order of the channels",
+    rung="A4",
+    needs="C^ac and the developer's first layer",
+    sanitizers=("morph",),
+    run=run,
+)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.attack import Stopwatch, layers_of
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of
 from dpkit.leakage.attacks.channel_order import recover_order
 from dpkit.leakage.attacks.channel_order import sentence as say_order
 from dpkit.leakage.attacks.columns import ROWS_AT_ONCE_BYTES
@@ -45,7 +45,7 @@ SMOOTHNESS: Final = 1e-3  # the weight of smoothness beside that of the features
 SMALL_ENOUGH: Final = 1e-9  # a residual, relative to the first
 
 
-def run(view: AdversaryView) -> Reconstruction:
+def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
     """Find the order, then the images; without an order there are none."""
     watch = Stopwatch()
     found = recover_order(view)
@@ -85,7 +85,7 @@ def by_key(view: AdversaryView, order: Order) -> Matrix:
     """Return D = T M⁻¹ with the key from C^ac, float64 [n,αhw]."""
     augconv, conv = layers_of(view)
     places = block_places(augconv.blocks, augconv.kappa, augconv.input_shape)
-    rows = view.values.reshape(len(view.values), -1).astype(np.float64)
+    rows = view.targets.reshape(len(view.targets), -1).astype(np.float64)
     blocks = range(augconv.kappa)
     of_one_core = [blocks] if view.cores == "shared" else [range(b, b + 1) for b in blocks]
     images = np.empty_like(rows)
@@ -166,7 +166,7 @@ def most_steps(kernels: Matrix, maps: Matrix) -> int:
 def pixels(view: AdversaryView, unrolled: Matrix) -> Matrix:
     """Return D [n,αhw] as grey levels [n,h,w,c], normalisation undone, within 0 to peak."""
     scale, bias = view.affine
-    planes = np.moveaxis(unrolled.reshape(view.values.shape), 1, -1)
+    planes = np.moveaxis(unrolled.reshape(view.targets.shape), 1, -1)
     grey = np.clip((planes - bias) / scale, 0, view.geometry.peak)
     return np.asarray(grey, dtype=np.float64)
 
@@ -199,3 +199,14 @@ def _scattered(read: Matrix, taps: NDArray[np.int64], shape: tuple[int, int]) ->
         inside = places >= 0
         sums[:, places[inside]] += read[:, tap, inside]
     return sums[:, :-1]
+
+
+ATTACK: Final = Attack(
+    name="decode",
+    title="Images by least squares from C^ac",
+    rung="A4",
+    needs="C^ac and the developer's first layer",
+    sanitizers=("morph",),
+    run=run,
+    gives_key=True,
+)

@@ -11,12 +11,12 @@ the order of the channels does not matter to an eye. No original and no kernel i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
 
-from dpkit.leakage.attacks.attack import Stopwatch, augconv_of, finite
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, augconv_of, finite
 from dpkit.leakage.attacks.columns import row_chunks
 from dpkit.types import block_places
 from dpkit.types.adversary import Reconstruction
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 def features(view: AdversaryView) -> Floats:
-    """Return F without its bias, float64 [n,β,n_h,n_w], its channels as C^ac has them.
+    """Return F of the wanted rows, float64 [n,β,n_h,n_w]: without bias, channels as in C^ac.
 
     Products are those of float32, summed in float64 over at most 64 MiB of C^ac at a time.
     """
     layer = augconv_of(view)
-    found = np.zeros((len(view.values), *layer.output_shape))
-    rows = view.values.reshape(len(view.values), -1).astype(np.float32)
+    found = np.zeros((len(view.targets), *layer.output_shape))
+    rows = view.targets.reshape(len(view.targets), -1).astype(np.float32)
     for block, places in enumerate(block_places(layer.blocks, layer.kappa, layer.input_shape)):
         matrix, (top, left) = layer.matrices[layer.matrix_of[block]], layer.windows[block]
         high, wide = matrix.shape[2:]
@@ -88,8 +88,8 @@ def contact_sheet(maps: Floats) -> NDArray[np.uint8]:
     return tiles.reshape(-1, across, high, wide).swapaxes(1, 2).reshape(-1, across * wide)
 
 
-def run(view: AdversaryView) -> Reconstruction:
-    """Show the principal view of each image, stretched to 0 … peak."""
+def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
+    """Show the principal view of each image, 0 to peak; every channel is a candidate."""
     watch = Stopwatch()
     maps = features(view)
     size = (view.geometry.height, view.geometry.width)
@@ -104,4 +104,15 @@ def run(view: AdversaryView) -> Reconstruction:
         {"channels": float(maps.shape[1])},
         watch.seconds,
         sentence,
+        candidates=channel_views(maps, size),
     )
+
+
+ATTACK: Final = Attack(
+    name="features",
+    title="Contact sheet of the layer's channels",
+    rung="A5",
+    needs="C^ac",
+    sanitizers=("morph",),
+    run=run,
+)

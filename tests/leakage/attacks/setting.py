@@ -115,7 +115,10 @@ def handed_over(
     view = AdversaryView(
         values.astype(dtype).reshape(n, channels, side, side),
         Geometry(channels, side, side, 8),
+        "morph",
+        {"blocks": blocks, "kappa": kappa, "cores": cores, "core": law},
         np.array([[1 / 255] * channels, [0.0] * channels]),
-        blocks, kappa, cores, law, layer, conv,
-    )  # fmt: skip
+        augconv=layer,
+        first_conv=conv,
+    )
     return SimpleNamespace(originals=originals, order=order, inverses=inverses, view=view)

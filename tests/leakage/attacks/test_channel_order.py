@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
+from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.channel_order import (
     ACCEPTED,
     _RowSpace,
@@ -115,7 +116,7 @@ class TestAPatchEmbedding:
         found = recover_order(given_away.view)
         assert (found.method, found.is_found) == ("statistics", False)
         assert np.mean(found.order == given_away.order) >= 0.9
-        assert "guessed" in ATTACKS["channel-order"].run(given_away.view).sentence
+        assert "guessed" in ATTACKS["channel-order"].run(given_away.view, Effort()).sentence
 
     def test_gives_it_in_colour_too_where_kernels_are_few(self):
         conv = first_conv(he(np.random.default_rng(1), 24, 3, 4), 32, stride=4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dpkit.leakage.attacks import ATTACKS, decode
+from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.convolution import kernel_matrix
 from dpkit.leakage.attacks.features import features
 from dpkit.leakage.attacks.key import key_equations
@@ -30,7 +31,7 @@ def decibels(originals, images):
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_image_comes_back_from_float32(name, kappa):
     given_away = handed_over(LAYERS[name], kappa=kappa)
-    found = ATTACKS["decode"].run(given_away.view)
+    found = ATTACKS["decode"].run(given_away.view, Effort())
     assert decibels(given_away.originals, found.images).min() > 80
     assert "(key)" in found.sentence
 
@@ -38,7 +39,7 @@ def test_every_image_comes_back_from_float32(name, kappa):
 @pytest.mark.parametrize("name", ["grey", "rgb", "patches"])
 def test_every_image_comes_back_from_float16_of_an_orthogonal_core(name):
     given_away = handed_over(LAYERS[name], law="orthogonal", dtype=np.float16)
-    found = ATTACKS["decode"].run(given_away.view)
+    found = ATTACKS["decode"].run(given_away.view, Effort())
     assert decibels(given_away.originals, found.images).min() > 50
 
 
@@ -98,6 +99,6 @@ def test_the_wrong_order_gives_nothing():
 def test_a_wrong_first_layer_yields_no_images():
     given_away = handed_over(LAYERS["rgb"])
     other = first_conv(he(np.random.default_rng(99), 40, 3, 3), 12, padding=1)
-    found = ATTACKS["decode"].run(replace(given_away.view, first_conv=other))
+    found = ATTACKS["decode"].run(replace(given_away.view, first_conv=other), Effort())
     assert found.images is None
     assert "not recovered" in found.sentence

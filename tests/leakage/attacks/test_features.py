@@ -7,6 +7,7 @@ import pytest
 
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
+from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.features import (
     channel_views,
     contact_sheet,
@@ -71,7 +72,7 @@ def test_a_contact_sheet_has_a_tile_for_each_channel_and_black_for_none():
 
 def test_run_gives_one_grey_picture_an_image():
     given_away = handed_over(CONV)
-    found = ATTACKS["features"].run(given_away.view)
+    found = ATTACKS["features"].run(given_away.view, Effort())
     assert found.images.shape == (4, 12, 12, 1)
     assert found.images.min() == 0
     assert found.images.max() == 255
@@ -81,4 +82,4 @@ def test_run_gives_one_grey_picture_an_image():
 def test_without_the_layer_there_is_no_attack(name):
     view = replace(handed_over(CONV).view, augconv=None)
     with pytest.raises(UsageError, match="Aug-Conv"):
-        ATTACKS[name].run(view)
+        ATTACKS[name].run(view, Effort())

@@ -98,6 +98,9 @@ class TestScoring:
         assert ssim is None
 
 
+PUBLIC = {"blocks": "raster", "cores": "shared", "core": "gaussian"}
+
+
 class TestTheView:
     view = handed_over(first_conv(he(RNG, 16, 1, 3), 8, padding=1)).view
 
@@ -108,8 +111,8 @@ class TestTheView:
             {"values": np.zeros((0, 1, 8, 8))},
             {"affine": np.zeros((2, 1))},
             {"affine": np.ones((2, 3))},
-            {"kappa": 5},
-            {"kappa": 2},
+            {"parameters": {**PUBLIC, "kappa": 5}},
+            {"parameters": {**PUBLIC, "kappa": 2}},
             {"blocks": "patch"},
             {"first_conv": first_conv(he(RNG, 16, 1, 3), 9, padding=1)},
             {"first_conv": first_conv(he(RNG, 16, 1, 3), 8)},
