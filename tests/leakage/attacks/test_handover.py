@@ -113,7 +113,7 @@ class TestTheView:
             {"affine": np.ones((2, 3))},
             {"parameters": {**PUBLIC, "kappa": 5}},
             {"parameters": {**PUBLIC, "kappa": 2}},
-            {"blocks": "patch"},
+            {"parameters": {**PUBLIC, "kappa": 1, "blocks": "patch"}},
             {"first_conv": first_conv(he(RNG, 16, 1, 3), 9, padding=1)},
             {"first_conv": first_conv(he(RNG, 16, 1, 3), 8)},
         ],
