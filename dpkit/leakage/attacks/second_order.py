@@ -1,0 +1,132 @@
+"""The core of all blocks from what neighbouring blocks of other people's photographs share.
+
+    symbol    here       meaning                                                        MoLe
+    R_l       moments    E[T_b^T T_(b+l)] = M′^T E[D_b^T D_(b+l)] M′                     Eq. 4
+    Q         rotation   what whitening with lag 0 leaves of M′: Q^T A_l Q = B_l
+    U, V      (start)    eigenvectors of the next block's symmetric A and B
+
+Shen et al. (MoLe), arXiv 1909.07632, have one core for all κ blocks, so every image shows it κ
+times. Q starts as U diag(±1) V^T, eigenvectors matched by the order of their eigenvalues; signs
+come from the mean of each block, then from how smooth pictures are; gradient descent does the rest
+(`rotation.py`). All that is known of the pictures is what photographs have in common, so a mirror
+image that is as likely cannot be told from the original: both scores count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
+from dpkit.leakage.attacks.moments import Cut, Whitening, moment, neighbours, public_rows
+from dpkit.leakage.attacks.rotation import Puzzle, flipped, refined, roughness
+from dpkit.types.adversary import Reconstruction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dpkit.types.adversary import AdversaryView
+
+    Matrix = NDArray[np.float64]
+
+LARGEST_BLOCK: Final = 512  # q: beyond, a step costs more than a second
+LEAST_BLOCKS: Final = 4  # κ: below, no block has neighbours enough
+ROWS_A_VALUE: Final = 4  # blocks of all images, for each value of a block
+STEPS: Final = {True: 1200, False: 150}
+_SHOWN: Final = 2048  # released images that refinement looks at
+_CHUNK: Final = 256  # images decoded at once
+
+
+def run(view: AdversaryView, effort: Effort) -> Reconstruction:
+    """Find the rotation that moments and smoothness ask for, and turn the images back by it."""
+    watch = Stopwatch()
+    cut = Cut.of(view)
+    puzzle, known, seen = posed(view, cut)
+    effort.check()
+    rotation, axes = _start(puzzle)
+    rotation = flipped(puzzle, rotation, axes, effort)
+    rotation = refined(puzzle, rotation, STEPS[effort.is_full], effort)
+    images = decoded(view, puzzle, seen, rotation)
+    misfit, rough = puzzle.misfit(rotation), roughness(images[:_CHUNK] / view.geometry.peak)
+    return Reconstruction(
+        "second-order",
+        np.moveaxis(images, 1, -1),
+        {"misfit": misfit, "roughness": rough, "public images": float(known)},
+        watch.seconds,
+        f"From the moments of {known} other pictures the core was estimated up to a mirror image, "
+        f"and {len(images)} images were turned back with it; {100 * misfit:.0f} % of the energy "
+        "of neighbouring blocks' moments stays unexplained.",
+    )
+
+
+def posed(view: AdversaryView, cut: Cut) -> tuple[Puzzle, int, Whitening]:
+    """Return the puzzle, the number of public pictures that pose it, and T's whitening."""
+    pairs = neighbours(view)
+    every = np.arange(view.kappa)
+    sides = []
+    for rows in (public_rows(view, cut), cut.rows(view.values)):
+        whitening = Whitening.of(moment(rows, every, every))
+        ahead = whitening.forward
+        lags = [ahead.T @ moment(rows, *pair) @ ahead for pair in pairs]
+        sides.append((whitening, np.stack(lags), rows.mean(axis=0) @ ahead, len(rows)))
+    known, seen = sides
+    first = np.zeros(len(pairs), np.int64)
+    scale, bias = view.affine
+    puzzle = Puzzle(
+        cut, cut.rows(view.values[:_SHOWN]) @ seen[0].forward, known[0].back[None],
+        first, first, known[1], seen[1], known[2], seen[2],
+        np.stack([scale * view.geometry.peak, bias]),
+    )  # fmt: skip
+    return puzzle, known[3], seen[0]
+
+
+def decoded(view: AdversaryView, puzzle: Puzzle, seen: Whitening, rotation: Matrix) -> Matrix:
+    """Return the wanted images in grey levels, float64 [wanted,c,h,w]."""
+    rows = (
+        puzzle.cut.rows(view.targets[start : start + _CHUNK]) @ seen.forward
+        for start in range(0, len(view.targets), _CHUNK)
+    )
+    images = np.concatenate([puzzle.pictures(rotation, white) for white in rows])
+    return np.asarray(np.clip(images, 0, 1) * view.geometry.peak, dtype=np.float64)
+
+
+def _start(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
+    """Return U diag(±1) V^T and V, [1,q,q] each; signs as the means of the blocks have them."""
+    (_, known), (_, seen) = (
+        np.linalg.eigh(m[0] + m[0].T) for m in (puzzle.public, puzzle.released)
+    )
+    agree = ((puzzle.public_means @ known) * (puzzle.released_means @ seen)).sum(axis=0)
+    signs = np.where(agree < 0, -1.0, 1.0)
+    return ((known * signs) @ seen.T)[None], seen[None]
+
+
+def unfit(view: AdversaryView) -> str:
+    """Say why blocks and their neighbours do not give the core of this release."""
+    if view.is_interleaved:
+        return "pixels were scattered before blocking: neighbouring blocks are no neighbours"
+    if view.cores != "shared":
+        return "every block has a core of its own"
+    if view.public is None:
+        return "the adversary has no pictures of its own"
+    q, kappa = view.core_size, view.kappa
+    if kappa < LEAST_BLOCKS:
+        return f"{kappa} blocks an image have too few neighbours: {LEAST_BLOCKS} or more are needed"
+    if not 1 < q <= LARGEST_BLOCK:
+        return f"blocks of {q} values, and this is for 2 to {LARGEST_BLOCK}"
+    if (rows := min(len(view.values), len(view.public)) * kappa) < ROWS_A_VALUE * q:
+        return f"{rows} blocks say too little of a core of {q} x {q}: {ROWS_A_VALUE * q} are needed"
+    return ""
+
+
+ATTACK: Final = Attack(
+    name="second-order",
+    title="Core from the moments of neighbouring blocks",
+    rung="A2",
+    needs="pictures of its own, of any kind",
+    sanitizers=("morph",),
+    run=run,
+    unfit=unfit,
+    weak={"block": 16, "cores": "shared", "interleave": False, "core": "gaussian"},
+    gives_key=True,
+)
