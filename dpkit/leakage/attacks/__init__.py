@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    chained,
     channel_order,
     decode,
     features,
@@ -28,5 +29,6 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         channel_order,
         decode,
         second_order,
+        chained,
     )
 }

@@ -104,8 +104,13 @@ def _run_lags(view: AdversaryView) -> list[int]:
     return sorted(lag for lag in lags if 1 <= lag < view.kappa)
 
 
+def each(rows: Matrix, matrices: Matrix) -> Matrix:
+    """Return the blocks [n,κ,q] times a matrix of their own [κ,q,q], or one for all [1,q,q]."""
+    return np.asarray((rows.transpose(1, 0, 2) @ matrices).transpose(1, 0, 2), dtype=np.float64)
+
+
 def moment(rows: Matrix, first: NDArray[np.int64], second: NDArray[np.int64]) -> Matrix:
-    """Return E[x_b^T x_b′] over images and pairs of blocks, [q,q]."""
+    """Return E[x_b^T x_b′] over images and pairs of blocks [·], [q,q]."""
     sums = np.zeros((rows.shape[2], rows.shape[2]))
     for one, other in zip(first, second, strict=True):
         sums += rows[:, one].T @ rows[:, other]

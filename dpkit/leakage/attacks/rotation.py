@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.moments import polar
+from dpkit.leakage.attacks.moments import each, polar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,7 @@ SMOOTHNESS: Final = 40.0  # weight beside that of the moments, 1
 RANGE: Final = 30.0
 EDGE: Final = 0.01  # of the grey range: smaller steps count as their square
 _VALUES_A_STEP: Final = 150_000  # decoded pixels
+_IMAGES_AT_ONCE: Final = 128
 _VALUES_A_FLIP: Final = 40_000
 _ROUNDS: Final = 3  # of flips
 _AGAIN: Final = 50  # steps until rounding is removed from the rotations
@@ -56,8 +57,8 @@ class Puzzle:
         How images are cut.
     white
         T̃, float64 [n,κ,q].
-    back
-        From D̃ to D, [k,q,q].
+    forward, back
+        From T to T̃ and from D̃ to D, [k,q,q].
     first, second
         int64 [m]: which rotations a moment lies between.
     affine
@@ -66,6 +67,7 @@ class Puzzle:
 
     cut: Cut
     white: Matrix
+    forward: Matrix
     back: Matrix
     first: Index
     second: Index
@@ -77,8 +79,7 @@ class Puzzle:
 
     def pictures(self, rotations: Matrix, white: Matrix) -> Matrix:
         """Return grey levels 0 to 1 (and what lies outside) of rows T̃ [n,κ,q], [n,c,h,w]."""
-        maps = rotations.transpose(0, 2, 1) @ self.back
-        rows = (white.transpose(1, 0, 2) @ maps).transpose(1, 0, 2)
+        rows = each(white, rotations.transpose(0, 2, 1) @ self.back)
         scale, bias = self.affine[:, :, None, None]
         return np.asarray((self.cut.images(rows) - bias) / scale, dtype=np.float64)
 
@@ -86,6 +87,16 @@ class Puzzle:
         """Return the share of the energy of the moments that the rotations leave unexplained."""
         turned = rotations[self.first].transpose(0, 2, 1) @ self.public @ rotations[self.second]
         return float(((turned - self.released) ** 2).sum() / (self.released**2).sum())
+
+
+def opened(puzzle: Puzzle, rotations: Matrix, values: NDArray[Any], peak: int) -> Matrix:
+    """Return released values [n,c,h,w] turned back, float64 [n,h,w,c] in grey levels 0 to peak."""
+    images = np.empty((len(values), *np.moveaxis(values[:1], 1, -1).shape[1:]))
+    for start in range(0, len(values), _IMAGES_AT_ONCE):
+        part = slice(start, start + _IMAGES_AT_ONCE)
+        white = each(puzzle.cut.rows(values[part]), puzzle.forward)
+        images[part] = np.moveaxis(puzzle.pictures(rotations, white), 1, -1)
+    return np.clip(images, 0, 1) * peak
 
 
 def roughness(pictures: Matrix) -> float:
@@ -102,38 +113,54 @@ def roughness(pictures: Matrix) -> float:
 def flipped(puzzle: Puzzle, rotations: Matrix, axes: Matrix, effort: Effort) -> Matrix:
     """Return the rotations with components turned over where that makes pictures smoother.
 
+    One component of all blocks at a time; then, where cores are distinct, of one block.
+
     Parameters
     ----------
     axes
         The components in T̃, the columns of [k,q,q].
     """
-    count = max(1, _VALUES_A_FLIP // puzzle.cut.places.size)
-    white, signs = puzzle.white[:count], np.ones(axes.shape[::2])
-    pictures = puzzle.pictures(rotations, white)
-    least = roughness(pictures)
-    for _ in range(_ROUNDS):
-        before = least
-        for core, component in np.ndindex(*signs.shape):
-            effort.check()
-            part = _part(puzzle, rotations, axes[core, :, component], core, white)
-            turned = pictures - 2 * signs[core, component] * part
-            found = roughness(turned)
-            if found < least:
-                least, pictures = found, turned
-                signs[core, component] *= -1
-        if least == before:
-            break
+    cores = np.arange(len(axes))
+    signs = np.ones(axes.shape[::2])
+    for among in [cores] if len(cores) == 1 else [cores, *cores[:, None]]:
+        signs = _turned_over(puzzle, (rotations, axes), signs, among, effort)
     return rotations @ (axes * signs[:, None, :]) @ axes.transpose(0, 2, 1)
 
 
-def _part(puzzle: Puzzle, rotations: Matrix, axis: NDArray[Any], core: int, white: Matrix) -> Matrix:
-    """Return what one component of one core contributes to pictures, [n,c,h,w]."""
-    strength = white @ axis  # [n,κ]
-    if len(rotations) > 1:
-        strength[:, np.arange(strength.shape[1]) != core] = 0
-    shown = axis @ rotations[core].T @ puzzle.back[core]
+def _turned_over(
+    puzzle: Puzzle, found: tuple[Matrix, Matrix], signs: Matrix, among: Index, effort: Effort
+) -> Matrix:
+    """Return the signs [k,q] after rounds over the components of some cores."""
+    rotations, axes = found
+    white = puzzle.white[: max(1, _VALUES_A_FLIP // puzzle.cut.places.size)]
+    signs = signs.copy()
+    both = (axes * signs[:, None, :]) @ axes.transpose(0, 2, 1)
+    pictures = puzzle.pictures(rotations @ both, white)
+    least = roughness(pictures)
+    for _ in range(_ROUNDS):
+        before = least
+        for component in range(axes.shape[2]):
+            effort.check()
+            axis = np.zeros(axes.shape[:2])
+            axis[among] = axes[among, :, component]
+            turned = pictures - 2 * _part(puzzle, rotations, axis, signs[:, component], white)
+            rough = roughness(turned)
+            if rough < least:
+                least, pictures = rough, turned
+                signs[among, component] *= -1
+        if least == before:
+            break
+    return signs
+
+
+def _part(
+    puzzle: Puzzle, rotations: Matrix, axis: Matrix, sign: NDArray[Any], white: Matrix
+) -> Matrix:
+    """Return what one component [k,q] contributes to pictures, [n,c,h,w]; 0 leaves a core out."""
+    strength = (white * axis).sum(axis=2, keepdims=True) * sign[:, None]
+    shown = ((axis[:, None] @ rotations.transpose(0, 2, 1)) @ puzzle.back)[:, 0]
     scale = puzzle.affine[0][:, None, None]
-    return np.asarray(puzzle.cut.images(strength[:, :, None] * shown) / scale, dtype=np.float64)
+    return np.asarray(puzzle.cut.images(strength * shown) / scale, dtype=np.float64)
 
 
 def refined(puzzle: Puzzle, rotations: Matrix, steps: int, effort: Effort) -> Matrix:

@@ -20,7 +20,7 @@ import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
 from dpkit.leakage.attacks.moments import Cut, Whitening, moment, neighbours, public_rows
-from dpkit.leakage.attacks.rotation import Puzzle, flipped, refined, roughness
+from dpkit.leakage.attacks.rotation import Puzzle, flipped, opened, refined
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:
@@ -35,24 +35,22 @@ LEAST_BLOCKS: Final = 4  # κ: below, no block has neighbours enough
 ROWS_A_VALUE: Final = 4  # blocks of all images, for each value of a block
 STEPS: Final = {True: 1200, False: 150}
 _SHOWN: Final = 2048  # released images that refinement looks at
-_CHUNK: Final = 256  # images decoded at once
 
 
 def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     """Find the rotation that moments and smoothness ask for, and turn the images back by it."""
     watch = Stopwatch()
-    cut = Cut.of(view)
-    puzzle, known, seen = posed(view, cut)
+    puzzle, known = posed(view)
     effort.check()
     rotation, axes = _start(puzzle)
     rotation = flipped(puzzle, rotation, axes, effort)
     rotation = refined(puzzle, rotation, STEPS[effort.is_full], effort)
-    images = decoded(view, puzzle, seen, rotation)
-    misfit, rough = puzzle.misfit(rotation), roughness(images[:_CHUNK] / view.geometry.peak)
+    images = opened(puzzle, rotation, view.targets, view.geometry.peak)
+    misfit = puzzle.misfit(rotation)
     return Reconstruction(
         "second-order",
-        np.moveaxis(images, 1, -1),
-        {"misfit": misfit, "roughness": rough, "public images": float(known)},
+        images,
+        {"misfit": misfit, "public images": float(known)},
         watch.seconds,
         f"From the moments of {known} other pictures the core was estimated up to a mirror image, "
         f"and {len(images)} images were turned back with it; {100 * misfit:.0f} % of the energy "
@@ -60,8 +58,9 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     )
 
 
-def posed(view: AdversaryView, cut: Cut) -> tuple[Puzzle, int, Whitening]:
-    """Return the puzzle, the number of public pictures that pose it, and T's whitening."""
+def posed(view: AdversaryView) -> tuple[Puzzle, int]:
+    """Return the puzzle, and the number of public pictures that pose it."""
+    cut = Cut.of(view)
     pairs = neighbours(view)
     every = np.arange(view.kappa)
     sides = []
@@ -74,21 +73,12 @@ def posed(view: AdversaryView, cut: Cut) -> tuple[Puzzle, int, Whitening]:
     first = np.zeros(len(pairs), np.int64)
     scale, bias = view.affine
     puzzle = Puzzle(
-        cut, cut.rows(view.values[:_SHOWN]) @ seen[0].forward, known[0].back[None],
+        cut, cut.rows(view.values[:_SHOWN]) @ seen[0].forward,
+        seen[0].forward[None], known[0].back[None],
         first, first, known[1], seen[1], known[2], seen[2],
         np.stack([scale * view.geometry.peak, bias]),
     )  # fmt: skip
-    return puzzle, known[3], seen[0]
-
-
-def decoded(view: AdversaryView, puzzle: Puzzle, seen: Whitening, rotation: Matrix) -> Matrix:
-    """Return the wanted images in grey levels, float64 [wanted,c,h,w]."""
-    rows = (
-        puzzle.cut.rows(view.targets[start : start + _CHUNK]) @ seen.forward
-        for start in range(0, len(view.targets), _CHUNK)
-    )
-    images = np.concatenate([puzzle.pictures(rotation, white) for white in rows])
-    return np.asarray(np.clip(images, 0, 1) * view.geometry.peak, dtype=np.float64)
+    return puzzle, known[3]
 
 
 def _start(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
