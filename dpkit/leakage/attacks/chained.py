@@ -25,6 +25,7 @@ from dpkit.leakage.attacks.moments import (
     Cut,
     Whitening,
     each,
+    hindrance,
     moment,
     neighbours,
     polar,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-LEAST_BLOCKS: Final = 4  # κ
 LARGEST_BLOCK: Final = 64  # q: beyond, singular values lie closer than they are known
 MOST_VALUES: Final = 1 << 26  # κ blocks, κ q² of moments
 IMAGES_A_VALUE: Final = 2  # images, for each value of a block
@@ -136,21 +136,13 @@ def _reconciled(puzzle: Puzzle, rotations: Matrix) -> Matrix:
 
 def unfit(view: AdversaryView) -> str:
     """Say why blocks and their neighbours do not give the cores of this release."""
-    if view.is_interleaved:
-        return "pixels were scattered before blocking: neighbouring blocks are no neighbours"
-    if view.cores != "distinct":
-        return "all blocks share a core: second-order is for them"
-    if view.public is None:
-        return "the adversary has no pictures of its own"
-    q, kappa = view.core_size, view.kappa
-    if kappa < LEAST_BLOCKS:
-        return f"{kappa} blocks an image have too few neighbours: {LEAST_BLOCKS} or more are needed"
-    if not 1 < q <= LARGEST_BLOCK:
-        return f"blocks of {q} values, and this is for 2 to {LARGEST_BLOCK}"
-    if kappa * q * q > MOST_VALUES:
-        return f"{kappa} cores of {q} x {q} are more than this holds in memory"
-    if (images := min(len(view.values), len(view.public))) < IMAGES_A_VALUE * q:
-        return f"{images} images say too little of {q} x {q} cores: {IMAGES_A_VALUE * q} are needed"
+    if why := hindrance(view, cores="distinct", largest=LARGEST_BLOCK):
+        return why
+    q, images = view.core_size, min(len(view.values), len(view.public or ()))
+    if view.kappa * q * q > MOST_VALUES:
+        return f"{view.kappa} cores of {q} x {q} are more than this holds in memory"
+    if images < (needed := IMAGES_A_VALUE * q):
+        return f"{images} images, of the {needed} that cores of {q} values need"
     return ""
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 MOST_VALUES: Final = 1 << 25  # of one set of rows: 256 MiB
+LEAST_BLOCKS: Final = 4  # κ: fewer have too few neighbours
 LEAST_SHARE: Final = 1e-9  # of the largest eigenvalue: below lies the rounding of float32
 
 
@@ -115,6 +116,27 @@ def moment(rows: Matrix, first: NDArray[np.int64], second: NDArray[np.int64]) ->
     for one, other in zip(first, second, strict=True):
         sums += rows[:, one].T @ rows[:, other]
     return sums / (len(rows) * len(first))
+
+
+def hindrance(view: AdversaryView, *, cores: str, largest: int) -> str:
+    """Say in words why neighbouring blocks tell nothing of such cores; empty where they may.
+
+    Parameters
+    ----------
+    cores
+        `shared` or `distinct`: which the attack is for.
+    largest
+        The largest q that it is for.
+    """
+    q, kappa = view.core_size, view.kappa
+    reasons = (
+        (view.is_interleaved, "pixels were scattered: neighbouring blocks are no neighbours"),
+        (view.cores != cores, f"cores are {view.cores}, and this is for {cores} ones"),
+        (view.public is None, "the adversary has no pictures of its own"),
+        (kappa < LEAST_BLOCKS, f"{kappa} blocks an image, of the {LEAST_BLOCKS} that are needed"),
+        (not 1 < q <= largest, f"blocks of {q} values, and this is for 2 to {largest}"),
+    )
+    return next((why for holds, why in reasons if holds), "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -184,7 +184,7 @@ def refined(puzzle: Puzzle, rotations: Matrix, steps: int, effort: Effort) -> Ma
             steps = min(steps, int(_SPENT * effort.left / (started - effort.left) * _TIMED))
         if step >= steps:
             break
-        turned.requires_grad_(True)  # noqa: FBT003 (torch's own)
+        turned.requires_grad_(True)
         slope = torch.autograd.grad(loss.of(turned), turned)[0] @ turned.detach().mT
         slope = (slope - slope.mT) / 2
         mean, square = 0.9 * mean + 0.1 * slope, 0.98 * square + 0.02 * slope**2

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
-from dpkit.leakage.attacks.moments import Cut, Whitening, moment, neighbours, public_rows
+from dpkit.leakage.attacks.moments import (
+    Cut,
+    Whitening,
+    hindrance,
+    moment,
+    neighbours,
+    public_rows,
+)
 from dpkit.leakage.attacks.rotation import Puzzle, flipped, opened, refined
 from dpkit.types.adversary import Reconstruction
 
@@ -31,7 +38,6 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 LARGEST_BLOCK: Final = 512  # q: beyond, a step costs more than a second
-LEAST_BLOCKS: Final = 4  # κ: below, no block has neighbours enough
 ROWS_A_VALUE: Final = 4  # blocks of all images, for each value of a block
 STEPS: Final = {True: 1200, False: 150}
 _SHOWN: Final = 2048  # released images that refinement looks at
@@ -93,19 +99,11 @@ def _start(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
 
 def unfit(view: AdversaryView) -> str:
     """Say why blocks and their neighbours do not give the core of this release."""
-    if view.is_interleaved:
-        return "pixels were scattered before blocking: neighbouring blocks are no neighbours"
-    if view.cores != "shared":
-        return "every block has a core of its own"
-    if view.public is None:
-        return "the adversary has no pictures of its own"
-    q, kappa = view.core_size, view.kappa
-    if kappa < LEAST_BLOCKS:
-        return f"{kappa} blocks an image have too few neighbours: {LEAST_BLOCKS} or more are needed"
-    if not 1 < q <= LARGEST_BLOCK:
-        return f"blocks of {q} values, and this is for 2 to {LARGEST_BLOCK}"
-    if (rows := min(len(view.values), len(view.public)) * kappa) < ROWS_A_VALUE * q:
-        return f"{rows} blocks say too little of a core of {q} x {q}: {ROWS_A_VALUE * q} are needed"
+    if why := hindrance(view, cores="shared", largest=LARGEST_BLOCK):
+        return why
+    rows = min(len(view.values), len(view.public or ())) * view.kappa
+    if rows < (needed := ROWS_A_VALUE * view.core_size):
+        return f"{rows} blocks, of the {needed} that a core of {view.core_size} values needs"
     return ""
 
 
