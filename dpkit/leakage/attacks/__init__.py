@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    block_brightness,
     channel_order,
     decode,
     features,
+    repeated_blocks,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        block_brightness,
+        repeated_blocks,
         features,
         channel_order,
         decode,
