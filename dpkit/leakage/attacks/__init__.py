@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Final
 from dpkit.leakage.attacks import (
     channel_order,
     decode,
+    deconvolution,
     features,
+    mlp,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -26,5 +31,10 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         features,
         channel_order,
         decode,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
     )
 }
