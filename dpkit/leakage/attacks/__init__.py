@@ -13,8 +13,13 @@ from dpkit.leakage.attacks import (
     block_brightness,
     channel_order,
     decode,
+    deconvolution,
     features,
     repeated_blocks,
+    mlp,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -30,5 +35,10 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         features,
         channel_order,
         decode,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
     )
 }
