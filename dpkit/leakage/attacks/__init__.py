@@ -13,6 +13,7 @@ from dpkit.leakage.attacks import (
     channel_order,
     decode,
     features,
+    intersection,
 )
 
 if TYPE_CHECKING:
@@ -26,5 +27,6 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         features,
         channel_order,
         decode,
+        intersection,
     )
 }
