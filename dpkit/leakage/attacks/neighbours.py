@@ -2,12 +2,13 @@
 
     symbol   here      meaning
     D_x R_x  planes    pixel x of all images, in its own basis, [n,α]
-    Z_x      white     the same with its covariance over the images made 1
-    Q_x                the rotation that brings Z_x nearest to its neighbours (Schönemann 1966)
+    B_x      change    R_x⁻¹ R: what brings it into the common basis, [α,α]
 
-Neighbouring pixels of photographs are alike over many images, so each pixel is turned to the mean
-of those of its neighbours that were turned before. A pixel's variance over the images is taken to
-be the same everywhere: least squares alone would shrink it from pixel to pixel.
+Neighbouring pixels of photographs are alike, and in most images nearly equal: each pixel is
+brought to the mean of those of its neighbours that were brought before. Images in which it is
+unlike them (edges) weigh less, one over their distance, a few rounds long. Least squares alone
+would shrink a pixel a little, and so all of the image from pixel to pixel; both are therefore
+whitened first and a rotation is sought (Schönemann 1966).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
+ROUNDS: Final = 8
 _LEAST: Final = 1e-12  # of the largest variance; a pixel that never varies has no basis
+_NEAR: Final = 0.1  # of the median distance: nearer images weigh no more
 
 
 def aligned(planes: Numbers) -> Numbers:
@@ -30,25 +33,35 @@ def aligned(planes: Numbers) -> Numbers:
     Where the columns of each pixel were orthonormal before, that favours no colour.
     """
     count, depth, high, wide = planes.shape
-    found = np.zeros((count, depth, high + 1, wide + 1))  # a border of zeros above and left
-    changes = np.empty((high, wide, depth, depth))
+    found = np.empty_like(planes)
     total = np.zeros((depth, depth))
     for i, j in np.ndindex(high, wide):
         pixel = planes[:, :, i, j]
-        whiten = _whitener(pixel)
-        white = (pixel - pixel.mean(axis=0)) @ whiten
-        near = found[:, :, i, j + 1] + found[:, :, i + 1, j]
-        left, _, right = np.linalg.svd(white.T @ near)
-        turn = left @ right if i or j else np.eye(depth)
-        found[:, :, i + 1, j + 1] = white @ turn
-        changes[i, j] = whiten @ turn
-        total += changes[i, j].T @ changes[i, j]
+        near = [found[:, :, i - 1, j]] * (i > 0) + [found[:, :, i, j - 1]] * (j > 0)
+        change = change_to(pixel, np.mean(near, axis=0)) if near else np.eye(depth)
+        found[:, :, i, j] = pixel @ change
+        total += change.T @ change
     values, vectors = np.linalg.eigh(total)
     even = (vectors / np.sqrt(values)) @ vectors.T
-    return np.einsum("nahw,hwab->nbhw", planes, changes @ even, optimize=True)
+    return np.einsum("nahw,ab->nbhw", found, even, optimize=True)
 
 
-def _whitener(pixel: Numbers) -> Numbers:
-    values, vectors = np.linalg.eigh(np.cov(pixel, rowvar=False).reshape(pixel.shape[1], -1))
-    least = _LEAST * values[-1] if values[-1] > 0 else 1.0
-    return np.asarray((vectors / np.sqrt(np.maximum(values, least))) @ vectors.T, dtype=np.float64)
+def change_to(pixel: Numbers, near: Numbers) -> Numbers:
+    """Return the change of basis [α,α] that brings a pixel [n,α] to its neighbours [n,α]."""
+    weights = np.ones(len(pixel))
+    change = np.eye(pixel.shape[1])
+    for _ in range(ROUNDS):
+        weighed = [part * np.sqrt(weights)[:, None] for part in (pixel, near)]
+        (white, _), (near_white, back) = (_roots(part.T @ part) for part in weighed)
+        left, _, right = np.linalg.svd(white @ weighed[0].T @ weighed[1] @ near_white)
+        change = white @ left @ right @ back
+        distance = np.linalg.norm(pixel @ change - near, axis=1)
+        weights = 1 / np.maximum(distance, _NEAR * np.median(distance) + np.finfo(float).tiny)
+    return np.asarray(change, dtype=np.float64)
+
+
+def _roots(moments: Numbers) -> tuple[Numbers, Numbers]:
+    """Return one over the square root of a matrix, and the root."""
+    values, vectors = np.linalg.eigh(moments)
+    roots = np.sqrt(np.maximum(values, _LEAST * values[-1] + np.finfo(float).tiny))
+    return (vectors / roots) @ vectors.T, (vectors * roots) @ vectors.T
