@@ -20,6 +20,7 @@ from dpkit.leakage.attacks import (
     ridge_maps,
     unet,
     white_box,
+    intersection,
 )
 
 if TYPE_CHECKING:
@@ -40,5 +41,6 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         deconvolution,
         unet,
         white_box,
+        intersection,
     )
 }
