@@ -46,15 +46,16 @@ BLOCK: Final = "block"
 def positive_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     """Attack the weakened sanitizer; passed where the attack succeeds."""
     weak = weakened(like.subject.sanitizer, attack.weak, like.subject.geometry)
-    subject = _subject(weak, like, _seed("positive", attack, weak, like))
+    subject = _photographed(weak, like)
+    seed = _seed("positive", attack, weak, like)
+    subject = _released(subject, seed)
     said = ", ".join(f"{name} {value}" for name, value in attack.weak.items())
     return _control(attack, subject, like.options, effort, setting=said, should_fall=True)
 
 
 def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     """Attack images that have a key each; passed where the attack finds nothing."""
-    sanitizer = like.subject.sanitizer
-    subject = _subject(sanitizer, like, _seed("null", attack, sanitizer, like))
+    subject = _photographed(like.subject.sanitizer, like)
     none = slice(0, 0)
     subject = replace(
         subject,
@@ -175,25 +176,37 @@ def guess_recoveries(stage: Stage) -> list[tuple[str, Recovery]]:
     ]
 
 
-def _subject(sanitizer: Sanitizer, like: Stage, seed: Secret) -> Subject:
-    """Return a release of photographs with as many rows in each place as the one it is like."""
+def _photographed(sanitizer: Sanitizer, like: Stage) -> Subject:
+    """Return photographs in place of the originals, as many in each place; not yet released."""
     geometry = like.subject.geometry
     seen = len(like.subject.others)
     count = len(like.subject)
     pixels, which = crops(PRIVATE, count + seen, geometry, np.random.default_rng(like.options.seed))
-    values = sanitized(sanitizer, geometry, pixels, which, seed)
     return Subject(
         sanitizer,
         geometry,
-        values[:count],
+        np.moveaxis(pixels[:count], -1, 1),
         pixels[:count],
         which[:count],
         np.arange(count),
-        values[count:],
+        np.moveaxis(pixels[count:], -1, 1),
         which[count:],
         public=like.subject.public,
         public_name=like.subject.public_name,
     )
+
+
+def _released(subject: Subject, seed: Secret) -> Subject:
+    """Return the subject with values released under a key of its own."""
+    count = len(subject)
+    pixels = np.concatenate([subject.originals, np.moveaxis(subject.others, 1, -1)])
+    labels = np.concatenate([_known(subject.labels), subject.other_labels])
+    values = sanitized(subject.sanitizer, subject.geometry, pixels, labels, seed)
+    return replace(subject, values=values[:count], others=values[count:])
+
+
+def _known(labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    return np.empty(0, np.int64) if labels is None else labels
 
 
 def _seed(kind: str, attack: Attack, sanitizer: Sanitizer, like: Stage) -> Secret:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.augconv import plan_augconv, shuffled, ungrouped, whole_matrix
-from dpkit.errors import DpkitError, KeystoreMissingError, UsageError
+from dpkit.errors import DpkitError, KeystoreMissingError
 from dpkit.exchange.build import FIRST, FIRST_BIAS, FIRST_WEIGHT, refuse_foreign
 from dpkit.exchange.cost import in_bytes
 from dpkit.release.tensors import matrix_name, read_first_conv

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from dpkit.types.audit import Interval
 
@@ -37,6 +37,6 @@ def exact_share(hits: int, of: int) -> Interval:
     """
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
-    low = float(beta.ppf(TAILS[0], hits, of - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(TAILS[1], hits + 1, of - hits)) if hits < of else 1.0
+    low = float(betaincinv(hits, of - hits + 1, TAILS[0])) if hits else 0.0
+    high = float(betaincinv(hits + 1, of - hits, TAILS[1])) if hits < of else 1.0
     return Interval(hits / of, low, high)

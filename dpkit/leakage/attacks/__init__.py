@@ -15,12 +15,12 @@ from dpkit.leakage.attacks import (
     decode,
     deconvolution,
     features,
-    repeated_blocks,
+    intersection,
     mlp,
+    repeated_blocks,
     ridge_maps,
     unet,
     white_box,
-    intersection,
 )
 
 if TYPE_CHECKING:
