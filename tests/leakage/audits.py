@@ -32,7 +32,9 @@ def scores(ssim, psnr, *, worst=None, n=IMAGES):
     half, most = (0.0, 0.0) if ssim is None else (max(0.0, 2 * ssim - 1), max(0.0, 4 * ssim - 3))
     return ImageScores(
         n=n,
-        ssim=ssim if ssim is None else Spread(Interval(ssim, ssim - 0.02, ssim + 0.01), best, best),
+        ssim=ssim
+        if ssim is None
+        else Spread(Interval(ssim, ssim - 0.02, min(1.0, ssim + 0.01)), best, best),
         psnr=Spread(Interval(psnr, psnr - 1, psnr + 1), psnr + 4, psnr + 7),
         ncc=Spread(Interval(0.5, 0.48, 0.52), 0.8, 0.9),
         share_50=ssim if ssim is None else share(half),
@@ -67,7 +69,7 @@ def attack(name, rung, state="succeeded", **fields):
     return AttackResult(name=name, rung=rung, state=state, **{**given, **fields})
 
 
-def rung(name, tried, of, best="", images=None, linked=None, sentence=""):
+def rung(name, tried, of, best="", images=None, *, linked=None, sentence=""):
     empty = "No attack of this kind is meant for such a release."
     return RungResult(name, tried, of, best, images, linked, sentence or empty)
 
@@ -139,13 +141,25 @@ def broken_paper():
             of=7,
         ),
         (
-            rung("A0", 1, 1, "view of the file", scores(0.05, 9), None, "It sees noise."),
+            rung("A0", 1, 1, "view of the file", scores(0.05, 9), sentence="It sees noise."),
             rung(
-                "A1", 2, 2, "block brightness", scores(0.21, 11), None, "Large shapes show through."
+                "A1",
+                2,
+                2,
+                "block brightness",
+                scores(0.21, 11),
+                sentence="Large shapes show through.",
             ),
             rung("A2", 0, 1, sentence="Unknown: the one attack of this kind was not finished."),
-            rung("A6", 1, 1, "known pairs", pairs, None, "30 known images give most of each."),
-            rung("A7", 1, 1, "linkage by signatures", None, links(0.62), "Most owners are found."),
+            rung("A6", 1, 1, "known pairs", pairs, sentence="30 known images give most of each."),
+            rung(
+                "A7",
+                1,
+                1,
+                "linkage by signatures",
+                linked=links(0.62),
+                sentence="Most owners are found.",
+            ),
         ),
         (
             attack("view", "A0", "no success", images=scores(0.05, 9), positive=None),
@@ -175,10 +189,10 @@ def hardened():
             of=6,
         ),
         (
-            rung("A0", 1, 1, "view of the file", scores(0.02, 9), None, "It sees noise."),
-            rung("A1", 1, 2, "block brightness", low, None, "No better than a guess."),
-            rung("A6", 1, 1, "known pairs", low, None, "No better than a guess."),
-            rung("A7", 1, 2, "linkage", None, links(0.01), "No better than a guess."),
+            rung("A0", 1, 1, "view of the file", scores(0.02, 9), sentence="It sees noise."),
+            rung("A1", 1, 2, "block brightness", low, sentence="No better than a guess."),
+            rung("A6", 1, 1, "known pairs", low, sentence="No better than a guess."),
+            rung("A7", 1, 2, "linkage", linked=links(0.01), sentence="No better than a guess."),
         ),
         (
             attack("view", "A0", "no success", images=scores(0.02, 9), positive=None),
@@ -213,8 +227,15 @@ def mixed():
             of=4,
         ),
         (
-            rung("A0", 1, 1, "share in place", kept, None, "Half of each image is its own."),
-            rung("A7", 1, 1, "owner by block votes", None, links(0.99), "Every owner is found."),
+            rung("A0", 1, 1, "share in place", kept, sentence="Half of each image is its own."),
+            rung(
+                "A7",
+                1,
+                1,
+                "owner by block votes",
+                linked=links(0.99),
+                sentence="Every owner is found.",
+            ),
         ),
         (
             attack("share-in-place", "A0", images=kept, positive=None),
@@ -240,9 +261,9 @@ def with_augconv():
             of=4,
         ),
         (
-            rung("A0", 1, 1, "view of the file", scores(0.05, 9), None, "It sees noise."),
-            rung("A4", 2, 2, "decode", exact, None, "Every image comes back as it was."),
-            rung("A5", 1, 1, "contact sheet", blurred, None, "Every image comes back in grey."),
+            rung("A0", 1, 1, "view of the file", scores(0.05, 9), sentence="It sees noise."),
+            rung("A4", 2, 2, "decode", exact, sentence="Every image comes back as it was."),
+            rung("A5", 1, 1, "contact sheet", blurred, sentence="Every image comes back in grey."),
         ),
         (
             attack("view", "A0", "no success", images=scores(0.05, 9), positive=None),

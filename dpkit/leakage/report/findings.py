@@ -59,7 +59,7 @@ def verdict_words(audit: Audit) -> dict[str, Any]:
         "word": verdict.word,
         "symbol": SYMBOLS[verdict.word],
         "sentence": f"{sentence[:1].upper()}{sentence[1:]}.",
-        "power": f"{power(verdict)}, {unknown} unknown",
+        "power": f"{power(verdict)}, {unknown or 'none'} unknown",
         "advice": verdict.advice,
         "figures": _key_figures(audit),
         "has_no_figures": has_no_figures(audit),

@@ -48,9 +48,13 @@ def interval(figure: Interval, metric: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share of 0 to 1 as percent: whole ones, and finer below 10 and above 99."""
+    """Return a share of 0 to 1 as percent; only exactly none and all read 0 % and 100 %."""
     value = 100 * share
-    digits = 0 if value in (0, 100) or 10 <= value <= 99 else 1  # noqa: PLR2004 (percent)
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    if not 0.1 <= value <= 99.9:  # noqa: PLR2004 (percent)
+        return "< 0.1 %" if value < 1 else "> 99.9 %"
+    digits = 0 if 10 <= value <= 99 else 1  # noqa: PLR2004 (percent)
     return f"{value:.{digits}f} %"
 
 
