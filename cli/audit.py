@@ -24,27 +24,68 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 @click.command()
 @click.argument("release", type=click.Path(path_type=Path), default=Path("release"))
 @click.argument("source", type=click.Path(path_type=Path), required=False)
-@click.option("--attacks", default="all", show_default=True, metavar="all|A,B",
-              help="Which attacks, by the names of docs/attacks.")
+@click.option(
+    "--attacks",
+    default="all",
+    show_default=True,
+    metavar="all|A,B",
+    help="Which attacks, by the names of docs/attacks.",
+)
 @click.option("--quick", is_flag=True, help="Only the quick attacks.")
-@click.option("--augconv", is_flag=True,
-              help="Attack the Aug-Conv layer of this release in the keystore too.")
-@click.option("--first-conv", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Attack what an Aug-Conv for this first layer would give away, without making it.")
-@click.option("--public", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Pictures that the adversary may hold, none of them in the release.")
-@click.option("--pairs", default="1,3,10,30", show_default=True, metavar="N,N",
-              help="Numbers of images that the adversary knows.")
-@click.option("--images", type=click.IntRange(1, 65536), default=256, show_default=True,
-              help="Attacked images, at most.")
-@click.option("--budget", default="10m", show_default=True, metavar="N|Nm|Nh",
-              help="Time for all attacks, in seconds, minutes or hours.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="Of the audit's own draws.")
-@click.option("--utility", is_flag=True,
-              help="Train a small network on originals and release, and report both.")
-@click.option("--require", default="", metavar="EXPR",
-              help="Exit with 4 unless the audit says so: 'worst_ssim < 0.3 and verdict != broken'.")
+@click.option(
+    "--augconv", is_flag=True, help="Attack the Aug-Conv layer of this release in the keystore too."
+)
+@click.option(
+    "--first-conv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Attack what an Aug-Conv for this first layer would give away.",
+)
+@click.option(
+    "--public",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Pictures that the adversary may hold, none of them in the release.",
+)
+@click.option(
+    "--pairs",
+    default="1,3,10,30",
+    show_default=True,
+    metavar="N,N",
+    help="Numbers of images that the adversary knows.",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(1, 65536),
+    default=256,
+    show_default=True,
+    help="Attacked images, at most.",
+)
+@click.option(
+    "--budget",
+    default="10m",
+    show_default=True,
+    metavar="N|Nm|Nh",
+    help="Time for all attacks, in seconds, minutes or hours.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of the audit's own draws.",
+)
+@click.option(
+    "--utility",
+    is_flag=True,
+    help="Train a small network on originals and release, and report both.",
+)
+@click.option(
+    "--require",
+    default="",
+    metavar="EXPR",
+    help="Exit with 4 unless it holds: 'worst_ssim < 0.3 and verdict != broken'.",
+)
 @json_option
 @keystore_options  # fmt: skip
 def audit(  # noqa: PLR0917 (one for each option, as click gives them)

@@ -19,6 +19,7 @@ from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import require_plan
 from dpkit.leakage.gate import parse_condition
 from dpkit.leakage.metrics import baseline_scores, score
+from dpkit.leakage.report.html import PrivateNotes
 from dpkit.leakage.summary import ReleaseFacts, summarize
 from dpkit.pipeline.attacked import draw, kept_controls, rows_with_originals, subject_of
 from dpkit.pipeline.counts import count_lines
@@ -276,6 +277,6 @@ def _write(opened: _Opened, sample: Sample, findings: Findings) -> Path:
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
     folder = private_folder(ReleaseState(manifest.release_id).folder / "audits" / stamp)
     write_private(folder / "report.json", [report.to_json().encode()])
-    page = private_page(report, sample, findings)
+    page = private_page(report, (), PrivateNotes(), sample, findings)
     write_private(folder / "report.html", [page.encode("utf-8", "surrogateescape")])
     return folder / "report.html"

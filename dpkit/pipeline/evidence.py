@@ -107,7 +107,7 @@ def gather_evidence(
     shown = rows.read(drawn[:PICTURES]).values
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
     notes = PrivateNotes(tuple(bad), duplicates)
-    page = private_page(private, _pairs(rows, scores, drawn), notes, (sample, findings))
+    page = private_page(private, _pairs(rows, scores, drawn), notes, sample, findings)
     return Evidence(
         released.top_line,
         released.to_json(),
@@ -139,7 +139,7 @@ def audit_options(run: Run) -> Options | None:
 
 
 def without_timings(audit: Audit) -> Audit:
-    """Return an audit without what differs from one run to the next: a release is the same bytes."""
+    """Return an audit without what differs from run to run: a release is the same bytes."""
     return replace(audit, seconds=0.0, attacks=tuple(_untimed(one) for one in audit.attacks))
 
 
