@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
     chained,
+    block_brightness,
     channel_order,
     decode,
+    deconvolution,
     features,
     second_order,
+    intersection,
+    mlp,
+    repeated_blocks,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -25,10 +33,18 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        block_brightness,
+        repeated_blocks,
         features,
         channel_order,
         decode,
         second_order,
         chained,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
+        intersection,
     )
 }
