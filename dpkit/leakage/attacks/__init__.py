@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
-    chained,
     block_brightness,
+    chained,
     channel_order,
     decode,
     deconvolution,
     features,
-    second_order,
     intersection,
     mlp,
     repeated_blocks,
     ridge_maps,
+    second_order,
     unet,
     white_box,
 )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.errors import UsageError
-from dpkit.types import block_places
+from dpkit.leakage.attacks.morphed import places_of, unrolled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +47,10 @@ class Cut:
     def of(cls, view: AdversaryView) -> Cut:
         """Take it from the public parameters."""
         shape = (view.geometry.channels, view.geometry.height, view.geometry.width)
-        return cls(block_places(view.blocks, view.kappa, shape), shape)
+        return cls(places_of(view), shape)
 
     def rows(self, images: NDArray[np.generic]) -> Matrix:
-        """Return the blocks [n,κ,q] of images [n,c,h,w], at most `MOST_VALUES` values of them."""
+        """Return the blocks [n,κ,q] of images [n,c,h,w] or [n,αhw], the first `MOST_VALUES`."""
         most = max(1, MOST_VALUES // self.places.size)
         flat = images[:most].reshape(len(images[:most]), -1)
         return flat[:, self.places].astype(np.float64)
@@ -72,9 +72,8 @@ def public_rows(view: AdversaryView, cut: Cut) -> Matrix:
     """
     if view.public is None:
         raise UsageError("this attack needs public pictures, and the view has none")
-    scale, bias = view.affine
     most = max(1, MOST_VALUES // cut.places.size)
-    return cut.rows(np.moveaxis(view.public.pixels[:most] * scale + bias, -1, 1))
+    return cut.rows(unrolled(view, view.public.pixels[:most]))
 
 
 def neighbours(view: AdversaryView) -> list[Pair]:

@@ -9,7 +9,7 @@ from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS, chained
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.moments import Whitening, each, polar
-from dpkit.leakage.attacks.scoring import score_images
+from dpkit.leakage.scoring import score_images
 from tests.leakage.attacks.morphed import PRIVATE, PUBLIC, crops, scattered, view_of
 
 ATTACK = ATTACKS["chained"]

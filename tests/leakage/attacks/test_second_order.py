@@ -8,7 +8,7 @@ import pytest
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS, second_order
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
-from dpkit.leakage.attacks.scoring import score_images, score_views
+from dpkit.leakage.scoring import score_images, score_views
 from tests.leakage.attacks.morphed import PRIVATE, PUBLIC, crops, scattered, view_of
 
 ATTACK = ATTACKS["second-order"]
