@@ -53,8 +53,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     """Chain the rotations from block to block, refine them, and turn the images back."""
     watch = Stopwatch()
     puzzle, known = posed(view, effort)
-    rotations, axes = _chain(puzzle)
-    rotations = flipped(puzzle, rotations, axes, effort)
+    rotations = flipped(puzzle, _chain(puzzle), _components(puzzle), effort)
     rotations = refined(puzzle, rotations, STEPS[effort.is_full], effort)
     images = opened(puzzle, rotations, view.targets, view.geometry.peak)
     misfit = puzzle.misfit(rotations)
@@ -91,18 +90,31 @@ def posed(view: AdversaryView, effort: Effort) -> tuple[Puzzle, int]:
     return puzzle, len(known[2])
 
 
-def _chain(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
-    """Return the rotations and their axes in T̃, [κ,q,q] each, from the first block onward."""
-    rotations, axes = (np.empty_like(puzzle.back) for _ in range(2))
-    rotations[0], axes[0] = _root(puzzle, _link(puzzle, 1))
+def _chain(puzzle: Puzzle) -> Matrix:
+    """Return the rotations [κ,q,q], from the first block onward."""
+    rotations = np.empty_like(puzzle.back)
+    rotations[0] = _root(puzzle, _link(puzzle, 1))
     for block in range(1, len(rotations)):
         link = _link(puzzle, block)
         (u, _, vt), (u_seen, _, vt_seen) = _svds(puzzle, link)
         before = rotations[puzzle.first[link]]
         agree = ((u.T @ before) * u_seen.T).sum(axis=1)
         rotations[block] = (vt.T * np.where(agree < 0, -1.0, 1.0)) @ vt_seen
-        axes[block] = vt_seen.T
-    return _reconciled(puzzle, rotations), axes
+    return _reconciled(puzzle, rotations)
+
+
+def _components(puzzle: Puzzle) -> Matrix:
+    """Return patterns that all blocks share as directions of each block's D̃, [κ,q,q] by column.
+
+    They are those of lag 1, averaged over the blocks as if they shared a core.
+    """
+    links = [_link(puzzle, block) for block in range(1, len(puzzle.back))]
+    first, second = (puzzle.back[side[links]] for side in (puzzle.first, puzzle.second))
+    lag = (first.transpose(0, 2, 1) @ puzzle.public[links] @ second).mean(axis=0)
+    common = Whitening.of((puzzle.back.transpose(0, 2, 1) @ puzzle.back).mean(axis=0))
+    white = common.forward.T @ (lag + lag.T) @ common.forward
+    patterns = np.linalg.eigh(white)[1].T @ common.back
+    return np.stack([polar((patterns @ np.linalg.inv(back)).T) for back in puzzle.back])
 
 
 def _link(puzzle: Puzzle, block: int) -> int:
@@ -110,11 +122,11 @@ def _link(puzzle: Puzzle, block: int) -> int:
     return int(np.flatnonzero(puzzle.second == block)[0])
 
 
-def _root(puzzle: Puzzle, link: int) -> tuple[Matrix, Matrix]:
-    """Return U s U′^T and U′ of the first block; signs as the means of the blocks have them."""
+def _root(puzzle: Puzzle, link: int) -> Matrix:
+    """Return U s U′^T of the first block; signs as the means of the blocks have them."""
     (u, _, _), (u_seen, _, _) = _svds(puzzle, link)
     agree = (puzzle.public_means[0] @ u) * (puzzle.released_means[0] @ u_seen)
-    return (u * np.where(agree < 0, -1.0, 1.0)) @ u_seen.T, u_seen
+    return np.asarray((u * np.where(agree < 0, -1.0, 1.0)) @ u_seen.T, dtype=np.float64)
 
 
 def _svds(puzzle: Puzzle, link: int) -> list[tuple[Matrix, Matrix, Matrix]]:

@@ -113,52 +113,34 @@ def roughness(pictures: Matrix) -> float:
 def flipped(puzzle: Puzzle, rotations: Matrix, axes: Matrix, effort: Effort) -> Matrix:
     """Return the rotations with components turned over where that makes pictures smoother.
 
-    One component of all blocks at a time; then, where cores are distinct, of one block.
-
     Parameters
     ----------
     axes
-        The components in T̃, the columns of [k,q,q].
+        The components in D̃, the columns of [k,q,q]; one is turned over in all blocks at once.
     """
-    cores = np.arange(len(axes))
-    signs = np.ones(axes.shape[::2])
-    for among in [cores] if len(cores) == 1 else [cores, *cores[:, None]]:
-        signs = _turned_over(puzzle, (rotations, axes), signs, among, effort)
-    return rotations @ (axes * signs[:, None, :]) @ axes.transpose(0, 2, 1)
-
-
-def _turned_over(
-    puzzle: Puzzle, found: tuple[Matrix, Matrix], signs: Matrix, among: Index, effort: Effort
-) -> Matrix:
-    """Return the signs [k,q] after rounds over the components of some cores."""
-    rotations, axes = found
     white = puzzle.white[: max(1, _VALUES_A_FLIP // puzzle.cut.places.size)]
-    signs = signs.copy()
-    both = (axes * signs[:, None, :]) @ axes.transpose(0, 2, 1)
-    pictures = puzzle.pictures(rotations @ both, white)
+    signs, pictures = np.ones(axes.shape[2]), puzzle.pictures(rotations, white)
     least = roughness(pictures)
     for _ in range(_ROUNDS):
         before = least
-        for component in range(axes.shape[2]):
+        for component in range(len(signs)):
             effort.check()
-            axis = np.zeros(axes.shape[:2])
-            axis[among] = axes[among, :, component]
-            turned = pictures - 2 * _part(puzzle, rotations, axis, signs[:, component], white)
+            part = _part(puzzle, rotations, axes[:, :, component], white)
+            turned = pictures - 2 * signs[component] * part
             rough = roughness(turned)
             if rough < least:
                 least, pictures = rough, turned
-                signs[among, component] *= -1
+                signs[component] *= -1
         if least == before:
             break
-    return signs
+    return (axes * signs) @ axes.transpose(0, 2, 1) @ rotations
 
 
-def _part(
-    puzzle: Puzzle, rotations: Matrix, axis: Matrix, sign: NDArray[Any], white: Matrix
-) -> Matrix:
-    """Return what one component [k,q] contributes to pictures, [n,c,h,w]; 0 leaves a core out."""
-    strength = (white * axis).sum(axis=2, keepdims=True) * sign[:, None]
-    shown = ((axis[:, None] @ rotations.transpose(0, 2, 1)) @ puzzle.back)[:, 0]
+def _part(puzzle: Puzzle, rotations: Matrix, axes: Matrix, white: Matrix) -> Matrix:
+    """Return what one component [k,q] of each block contributes to pictures, [n,c,h,w]."""
+    turned = (axes[:, None] @ rotations)[:, 0]
+    strength = (white * turned).sum(axis=2, keepdims=True)
+    shown = (axes[:, None] @ puzzle.back)[:, 0]
     scale = puzzle.affine[0][:, None, None]
     return np.asarray(puzzle.cut.images(strength * shown) / scale, dtype=np.float64)
 

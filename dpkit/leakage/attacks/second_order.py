@@ -88,13 +88,13 @@ def posed(view: AdversaryView) -> tuple[Puzzle, int]:
 
 
 def _start(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
-    """Return U diag(±1) V^T and V, [1,q,q] each; signs as the means of the blocks have them."""
+    """Return U diag(±1) V^T and U, [1,q,q] each; signs as the means of the blocks have them."""
     (_, known), (_, seen) = (
         np.linalg.eigh(m[0] + m[0].T) for m in (puzzle.public, puzzle.released)
     )
     agree = ((puzzle.public_means @ known) * (puzzle.released_means @ seen)).sum(axis=0)
     signs = np.where(agree < 0, -1.0, 1.0)
-    return ((known * signs) @ seen.T)[None], seen[None]
+    return ((known * signs) @ seen.T)[None], known[None]
 
 
 def unfit(view: AdversaryView) -> str:
