@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
     Index = NDArray[np.int64]
 
-STEP: Final = 0.02  # radians, of every pair of components
+STEP: Final = 0.1  # radians, of every pair of components
 WARMING: Final = 20  # steps until the full step
-SMOOTHNESS: Final = 40.0  # weight beside that of the moments, 1
-RANGE: Final = 30.0
+SMOOTHNESS: Final = 400.0  # weight beside that of the moments, 1
+RANGE: Final = 10.0  # of what lies outside, beside smoothness
 EDGE: Final = 0.01  # of the grey range: smaller steps count as their square
 _VALUES_A_STEP: Final = 150_000  # decoded pixels
 _IMAGES_AT_ONCE: Final = 128
-_VALUES_A_FLIP: Final = 40_000
+_VALUES_A_FLIP: Final = 120_000
+_VALUES_JUDGED: Final = 1_000_000
 _ROUNDS: Final = 3  # of flips
 _AGAIN: Final = 50  # steps until rounding is removed from the rotations
 _TIMED: Final = 10  # steps, after which their number is fitted to the time
@@ -83,6 +84,11 @@ class Puzzle:
         scale, bias = self.affine[:, :, None, None]
         return np.asarray((self.cut.images(rows) - bias) / scale, dtype=np.float64)
 
+    def roughness(self, rotations: Matrix) -> float:
+        """Return how rough released pictures look when they are turned back so."""
+        count = max(1, _VALUES_JUDGED // self.cut.places.size)
+        return roughness(self.pictures(rotations, self.white[:count]))
+
     def misfit(self, rotations: Matrix) -> float:
         """Return the share of the energy of the moments that the rotations leave unexplained."""
         turned = rotations[self.first].transpose(0, 2, 1) @ self.public @ rotations[self.second]
@@ -101,7 +107,7 @@ def opened(puzzle: Puzzle, rotations: Matrix, values: NDArray[Any], peak: int) -
 
 def roughness(pictures: Matrix) -> float:
     """Return TV of pictures [n,c,h,w] plus what lies outside 0 to 1."""
-    total = RANGE / SMOOTHNESS * float(((pictures - np.clip(pictures, 0, 1)) ** 2).mean())
+    total = RANGE * float(((pictures - np.clip(pictures, 0, 1)) ** 2).mean())
     for axis in (2, 3):
         steps = np.diff(pictures, axis=axis)
         total += float(np.abs(steps).mean())
@@ -219,8 +225,7 @@ class _Loss:
         return (
             -2 * along.sum()
             + means.sum() / (self._means**2).sum()
-            + SMOOTHNESS * self._smoothness(pictures)
-            + RANGE * outside
+            + SMOOTHNESS * (self._smoothness(pictures) + RANGE * outside)
         )
 
     def _pictures(self, rotations: Any) -> Any:

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 
 LARGEST_BLOCK: Final = 512  # q: beyond, a step costs more than a second
 ROWS_A_VALUE: Final = 4  # blocks of all images, for each value of a block
-STEPS: Final = {True: 1200, False: 150}
+STEPS: Final = {True: 1200, False: 100}
+STARTS: Final = {True: 6, False: 2}
+TRIAL_STEPS: Final = 150  # from each start
+OTHERS: Final = 0.5  # the share of other lags in a start, beside 1 of the first
 _SHOWN: Final = 2048  # released images that refinement looks at
 
 
@@ -48,9 +51,11 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     watch = Stopwatch()
     puzzle, known = posed(view)
     effort.check()
-    rotation, axes = _start(puzzle)
-    rotation = flipped(puzzle, rotation, axes, effort)
-    rotation = refined(puzzle, rotation, STEPS[effort.is_full], effort)
+    trials = [
+        refined(puzzle, flipped(puzzle, *start, effort), TRIAL_STEPS, effort)
+        for start in _starts(puzzle, effort)
+    ]
+    rotation = refined(puzzle, min(trials, key=puzzle.roughness), STEPS[effort.is_full], effort)
     images = opened(puzzle, rotation, view.targets, view.geometry.peak)
     misfit = puzzle.misfit(rotation)
     return Reconstruction(
@@ -87,11 +92,18 @@ def posed(view: AdversaryView) -> tuple[Puzzle, int]:
     return puzzle, known[3]
 
 
-def _start(puzzle: Puzzle) -> tuple[Matrix, Matrix]:
-    """Return U diag(±1) V^T and U, [1,q,q] each; signs as the means of the blocks have them."""
-    (_, known), (_, seen) = (
-        np.linalg.eigh(m[0] + m[0].T) for m in (puzzle.public, puzzle.released)
-    )
+def _starts(puzzle: Puzzle, effort: Effort) -> list[tuple[Matrix, Matrix]]:
+    """Return several U diag(±1) V^T and U, [1,q,q] each; the first from lag 1 alone."""
+    shares = effort.rng().dirichlet(np.ones(len(puzzle.public)), STARTS[effort.is_full]) * OTHERS
+    shares[0] = 0
+    shares[:, 0] += 1
+    return [_start(puzzle, share) for share in shares]
+
+
+def _start(puzzle: Puzzle, share: Matrix) -> tuple[Matrix, Matrix]:
+    """Return a start from the lags in these shares; signs as the means of the blocks have them."""
+    public, released = (np.tensordot(share, m, 1) for m in (puzzle.public, puzzle.released))
+    (_, known), (_, seen) = (np.linalg.eigh(m + m.T) for m in (public, released))
     agree = ((puzzle.public_means @ known) * (puzzle.released_means @ seen)).sum(axis=0)
     signs = np.where(agree < 0, -1.0, 1.0)
     return ((known * signs) @ seen.T)[None], known[None]
