@@ -98,12 +98,16 @@ def _view(originals: NDArray[np.uint8], public: PublicImages, scheme: Morph) -> 
     count, height, width, channels = originals.shape
     geometry, names = Geometry(channels, height, width, 8), np.full(count, b"-" * 26)
     batch = ImageBatch(originals, np.zeros(count, np.int64), names, names)
-    said = {"kappa": scheme.kappa, "blocks": scheme.blocks, "cores": scheme.cores}
     return AdversaryView(
         scheme.apply(batch, scheme.fit(geometry, fresh_secret()), geometry).values,
         geometry,
         "morph",
-        {**said, "core": scheme.core},
+        {
+            "kappa": scheme.kappa,
+            "blocks": scheme.blocks,
+            "cores": scheme.cores,
+            "core": scheme.core,
+        },
         np.array([[1 / 255] * channels, [0.0] * channels]),
         wanted=WANTED,
         public=public,
@@ -112,6 +116,8 @@ def _view(originals: NDArray[np.uint8], public: PublicImages, scheme: Morph) -> 
 
 def _ssim(originals: NDArray[np.uint8], found: Reconstruction) -> float:
     """Return the mean SSIM of all images, or of all their mirror images."""
-    images = np.moveaxis(found.images, -1, 1).astype(np.float32)  # type: ignore[arg-type] (it has)
+    if found.images is None:
+        return 0.0
+    images = np.moveaxis(found.images, -1, 1).astype(np.float32)
     either = (score(originals, i, 255, stretch=False)["ssim"] for i in (images, images[..., ::-1]))
     return max(float(ssim.mean()) for ssim in either)

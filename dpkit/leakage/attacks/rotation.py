@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
     Index = NDArray[np.int64]
 
-STEP: Final = 0.1  # radians, of every pair of components
+STEP: Final = 0.05  # radians, of every pair of components
 WARMING: Final = 20  # steps until the full step
-SMOOTHNESS: Final = 400.0  # weight beside that of the moments, 1
+SMOOTHNESS: Final = 100.0  # weight beside that of the moments, 1
 RANGE: Final = 10.0  # of what lies outside, beside smoothness
 EDGE: Final = 0.01  # of the grey range: smaller steps count as their square
 _VALUES_A_STEP: Final = 150_000  # decoded pixels
