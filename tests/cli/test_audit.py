@@ -128,7 +128,7 @@ class TestBeforePublication:
         ran = invoke("morph", images, "--audit", "none", "--require", "verdict != broken", code=2)
         assert "--require needs an audit" in ran.err
 
-    def test_the_release_is_the_same_bytes_again(self, invoke, images, tmp_path, contents):
+    def test_the_release_is_the_same_bytes_again(self, invoke, images, tmp_path):
         """Timings stand in private reports only; a cached control leaves no trace."""
         words = ("morph", images, "--kappa", 64, "--audit", "quick")
         invoke(*words, "--require", "verdict == unknown", code=4)
