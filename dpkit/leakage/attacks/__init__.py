@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
     channel_order,
+    class_moments,
     decode,
     features,
+    # re_identify,
+    # smooth_pixels,
+    spectrum,
 )
 
 if TYPE_CHECKING:
@@ -26,5 +30,9 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         features,
         channel_order,
         decode,
+        # smooth_pixels,
+        # re_identify,
+        class_moments,
+        spectrum,
     )
 }
