@@ -16,7 +16,7 @@ pictures show there themselves is no noise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -68,7 +68,10 @@ def denoised(images: NDArray[Any], public: NDArray[Any] | None = None, peak: flo
 
 @dataclass(frozen=True, slots=True)
 class _Prior:
-    """Components of patches, strongest first; the noise that pictures seem to have themselves."""
+    """Components of patches, the mean first (without variance), then the strongest.
+
+    `floor` is the noise that pictures seem to have themselves.
+    """
 
     components: Planes
     variances: Planes
@@ -86,21 +89,27 @@ class _Prior:
             return cls.of_photographs(side)
         spread = public[:: -(-len(public) // _PUBLIC_PLANES)]
         patches = _centred(_patches(spread, side))[0].reshape(-1, side * side)
-        variances, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
-        strongest = np.maximum(variances[::-1], _TINY).astype(np.float32)
-        found = cls(np.ascontiguousarray(vectors[:, ::-1]), strongest, 0.0)
-        return cls(found.components, strongest, float(np.median(_noise(spread, found))))
+        covariance = patches.T @ patches / len(patches)
+        means_first = covariance + np.trace(covariance)  # patches have no means: make these first
+        variances, vectors = np.linalg.eigh(means_first.astype(np.float64))
+        variances[-1] = _TINY
+        found = cls._strongest_first(variances, vectors)
+        return replace(found, floor=float(np.median(_noise(spread, found))))
+
+    @classmethod
+    def _strongest_first(cls, variances: Floats, vectors: Floats) -> _Prior:
+        components = np.ascontiguousarray(vectors[:, ::-1]).astype(np.float32)
+        return cls(components, np.maximum(variances[::-1], _TINY).astype(np.float32), 0.0)
 
     @classmethod
     def of_photographs(cls, side: int) -> _Prior:
         """Return cosines under a 1/f² spectrum."""
         waves = dct(np.eye(side), norm="ortho", axis=0)
         frequency = np.add.outer(np.arange(side) ** 2, np.arange(side) ** 2).reshape(-1)
-        order = np.argsort(frequency, kind="stable")
+        order = np.argsort(-frequency, kind="stable")
         variances = 1 / np.maximum(frequency[order], 1)
-        variances[0] = _TINY  # the mean, which patches are filtered without
-        components = np.kron(waves, waves)[order].T
-        return cls(components.astype(np.float32), variances.astype(np.float32), 0.0)
+        variances[-1] = _TINY
+        return cls._strongest_first(variances, np.kron(waves, waves)[order].T)
 
 
 def _planes(images: NDArray[Any]) -> Planes:

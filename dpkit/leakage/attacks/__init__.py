@@ -14,8 +14,8 @@ from dpkit.leakage.attacks import (
     class_moments,
     decode,
     features,
-    # re_identify,
-    # smooth_pixels,
+    re_identify,
+    smooth_pixels,
     spectrum,
 )
 
@@ -30,8 +30,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         features,
         channel_order,
         decode,
-        # smooth_pixels,
-        # re_identify,
+        smooth_pixels,
+        re_identify,
         class_moments,
         spectrum,
     )
