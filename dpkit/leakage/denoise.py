@@ -10,7 +10,7 @@ A local Wiener filter. Overlapping patches of 8x8 without their means are writte
 the principal ones of public pictures (Muresan and Parks, ICIP 2003), or cosines under the 1/f²
 spectrum of photographs (Field 1987) where there are none. Component i is shrunk by
 a λ_i / (a λ_i + σ²), and each pixel is the mean over the patches that hold it. The noise is read
-from the weakest quarter of the components in the quietest tenth of the patches; what public
+from the weakest quarter of the components in the quietest twentieth of the patches; what public
 pictures show there themselves is no noise.
 """
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SIDE: Final = 8  # b, pixels of a patch
-QUIET: Final = 0.1  # of the patches
+QUIET: Final = 0.05  # of the patches
+LEAST_NOISE: Final = 0.012  # of the peak: less may be texture, and is hardly seen
 WEAK: Final = 4  # of so many components one is among the weakest
 FEWEST_PATCHES: Final = 100  # that tell the noise of one plane; below, all planes share it
 _LARGE: Final = 64 * 64  # pixels from which patches stand half a side apart, else a quarter
@@ -56,6 +57,7 @@ def denoised(images: NDArray[Any], public: NDArray[Any] | None = None, peak: flo
     planes = _planes(images)
     prior = _Prior.of(None if public is None else _planes(public), min(SIDE, *images.shape[1:3]))
     noise = np.sqrt(np.maximum(_noise(planes, prior) ** 2 - prior.floor**2, 0))
+    noise[noise < LEAST_NOISE * peak] = 0
     at_once = max(1, _VALUES_AT_ONCE // planes[0].size)
     parts = [
         _filtered(planes[at : at + at_once], noise[at : at + at_once], prior)
@@ -119,7 +121,8 @@ def _planes(images: NDArray[Any]) -> Planes:
 
 
 def _step(planes: Planes, side: int) -> int:
-    return max(1, side // (2 if planes[0].size >= _LARGE else 4))
+    is_large = planes.shape[1] * planes.shape[2] >= _LARGE
+    return max(1, side // (2 if is_large else 4))
 
 
 def _patches(planes: Planes, side: int) -> Planes:
@@ -157,7 +160,7 @@ def _filtered(planes: Planes, noise: Floats, prior: _Prior) -> Planes:
     expected = _contrasts(along, square, prior) * prior.variances
     gains = expected / (expected + square + _TINY)
     found = (along * gains) @ prior.components.T + means
-    return _overlaid(found, padded.shape, step, prior.side)[:, :height, :width]
+    return _overlaid(found.astype(np.float32), padded.shape, step, prior.side)[:, :height, :width]
 
 
 def _contrasts(along: Planes, square: Planes, prior: _Prior) -> Planes:

@@ -62,7 +62,6 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
         f"in {parameters.neighborhood:g} pixels are told apart; two pictures of the gallery lie "
         f"{apart:.0f} nats apart, where that bound says nothing.",
         links=links,
-        finding="which picture of a gallery a row was made from",
     )
 
 

@@ -1,9 +1,9 @@
 """What attacks by pictures of the same kind share: rows of one core, whitening, rotations.
 
-    symbol   here            meaning
-    D, T     rows            blocks of images, public or released, one a row [·,q]
-    Σ^-½     `Whitening`     what gives rows unit covariance
-    R        rotation        orthogonal [q,q], released rows to public ones
+symbol   here            meaning
+D, T     rows            blocks of images, public or released, one a row [·,q]
+Σ^-½     `Whitening`     what gives rows unit covariance
+R        rotation        orthogonal [q,q], released rows to public ones
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ LARGEST_CORE: Final = 1024
 ROWS_PER_VALUE: Final = 2  # of a core, released and public: fewer tell no spectrum
 MOST_ROWS: Final = (1000, 2000)  # quick and full, of each side of a matching
 STEPS: Final = (30, 100)  # quick and full, of matching and turning
-STARTS: Final = (1, 4)  # quick and full: choices of the signs
+STARTS: Final = (8, 24)  # quick and full: choices of the signs
+SCREENED_ROWS: Final = 300  # of each side, by which starts are compared
+SCREENED_STEPS: Final = 8
 SOFTNESS: Final = 0.5  # of a matching, beside the mean distance to the nearest public row
 _SCALINGS: Final = 20  # Sinkhorn's, a step
 _TINY: Final = 1e-12
@@ -95,17 +97,18 @@ class _Turning:
         self._rotation = np.eye(released.shape[1])
 
     def turn(self, effort: Effort, until: float) -> float:
-        """Find the rotation, from several starts; return how far the public rows then are."""
+        """Find the rotation from the best of several starts; return how far public rows are then."""
         most, steps = MOST_ROWS[effort.is_full], STEPS[effort.is_full]
         released, public = (
-            rows[self._rng.permutation(len(rows))[:most]]
-            for rows in (self._released, self._public)
+            rows[self._rng.permutation(len(rows))[:most]] for rows in (self._released, self._public)
         )
+        few = (released[:SCREENED_ROWS], public[:SCREENED_ROWS])
         tried = [
-            _refined(start, released, public, steps, (effort, until))
+            _refined(start, *few, SCREENED_STEPS, (effort, until))
             for start in self._starts(STARTS[effort.is_full])
         ]
-        self._rotation, cost = min(tried, key=lambda pair: pair[1])
+        best = min(tried, key=lambda pair: pair[1])[0]
+        self._rotation, cost = _refined(best, released, public, steps, (effort, until))
         return cost
 
     def opened(self, rows: Matrix) -> Matrix:
@@ -120,7 +123,7 @@ class _Turning:
         sides = zip((self._released, self._public), axes, means, strict=True)
         odd = [_odd_moments(rows @ along, mean @ along) for rows, along, mean in sides]
         evidence = (odd[0] * odd[1]).sum(axis=0)
-        doubt = [0.0] + [float(np.median(np.abs(evidence)))] * (count - 1)
+        doubt = np.linspace(0, 2 * float(np.median(np.abs(evidence))), count)
         drawn = [evidence + d * self._rng.standard_normal(len(evidence)) for d in doubt]
         return [(axes[0] * np.where(signs < 0, -1, 1)) @ axes[1].T for signs in drawn]
 

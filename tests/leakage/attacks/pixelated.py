@@ -1,5 +1,7 @@
 """A provider who pixelates: means of cells, Laplace noise, and grey levels again."""
 
+from functools import cache
+
 import numpy as np
 
 from dpkit.types import Geometry
@@ -7,10 +9,13 @@ from dpkit.types.adversary import AdversaryView
 from tests.leakage.attacks.setting import pictures
 
 
+taken = cache(pictures)  # reading photographs is slow
+
+
 def pixelated(*, epsilon, cell=4, neighborhood=16, n=40, side=64, channels=1, enlarge=False):
     """Return the originals u8 [n,side,side,channels] and the view of who got the release."""
     rng = np.random.default_rng(3)
-    originals = pictures(n, side, channels)
+    originals = taken(n, side, channels)
     cells = side // cell
     means = originals.reshape(n, cells, cell, cells, cell, channels).mean(axis=(2, 4))
     noisy = means + rng.laplace(0, 255 * neighborhood / (cell**2 * epsilon), means.shape)
