@@ -121,8 +121,8 @@ def _planes(images: NDArray[Any]) -> Planes:
 
 
 def _step(planes: Planes, side: int) -> int:
-    is_large = planes.shape[1] * planes.shape[2] >= _LARGE
-    return max(1, side // (2 if is_large else 4))
+    overlap = 2 if planes.shape[1] * planes.shape[2] >= _LARGE else 4
+    return int(max(1, side // overlap))
 
 
 def _patches(planes: Planes, side: int) -> Planes:

@@ -199,9 +199,7 @@ def unfit(view: AdversaryView) -> str:
     if size > LARGEST_CORE:
         return f"solves for cores of up to {LARGEST_CORE} values, and here one has {size}"
     labels = _labels(view)
-    counts = [np.unique(of_side, return_counts=True) for of_side in labels]
-    usable = [found[number >= LEAST_OF_CLASS] for found, number in counts]
-    classes = len(np.intersect1d(*usable))
+    classes = len(_kept_groups(*labels, size)[0])
     if classes < FEWEST_CLASSES:
         return f"needs {FEWEST_CLASSES} classes of {LEAST_OF_CLASS} images, and has {classes}"
     least = blocks * min(len(of_side) for of_side in labels)

@@ -60,7 +60,8 @@ def unrolled(view: AdversaryView, pixels: NDArray[np.generic]) -> Matrix:
     """Return pictures [p,h,w,c] in grey levels as D, float64 [p,αhw]."""
     scale, bias = view.affine
     normalised = pixels.astype(np.float64) * scale + bias
-    return np.moveaxis(normalised, -1, 1).reshape(len(pixels), -1)
+    rows = np.moveaxis(normalised, -1, 1).reshape(len(pixels), -1)
+    return np.asarray(rows, dtype=np.float64)
 
 
 def rows_at(images: Matrix, places: Places) -> Matrix:

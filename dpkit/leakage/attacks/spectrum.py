@@ -97,7 +97,7 @@ class _Turning:
         self._rotation = np.eye(released.shape[1])
 
     def turn(self, effort: Effort, until: float) -> float:
-        """Find the rotation from the best of several starts; return how far public rows are then."""
+        """Find the rotation from the best of several starts; return the distance that is left."""
         most, steps = MOST_ROWS[effort.is_full], STEPS[effort.is_full]
         released, public = (
             rows[self._rng.permutation(len(rows))[:most]] for rows in (self._released, self._public)

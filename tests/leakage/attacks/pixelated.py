@@ -8,7 +8,6 @@ from dpkit.types import Geometry
 from dpkit.types.adversary import AdversaryView
 from tests.leakage.attacks.setting import pictures
 
-
 taken = cache(pictures)  # reading photographs is slow
 
 
