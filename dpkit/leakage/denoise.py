@@ -16,6 +16,7 @@ pictures show there themselves is no noise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +83,7 @@ class _Prior:
     @property
     def side(self) -> int:
         """Pixels of a patch."""
-        return round(len(self.components) ** 0.5)
+        return math.isqrt(len(self.components))
 
     @classmethod
     def of(cls, public: Planes | None, side: int) -> _Prior:
@@ -122,7 +123,7 @@ def _planes(images: NDArray[Any]) -> Planes:
 
 def _step(planes: Planes, side: int) -> int:
     overlap = 2 if planes.shape[1] * planes.shape[2] >= _LARGE else 4
-    return int(max(1, side // overlap))
+    return max(1, side // overlap)
 
 
 def _patches(planes: Planes, side: int) -> Planes:

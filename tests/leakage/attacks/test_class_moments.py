@@ -13,7 +13,9 @@ from dpkit.leakage.attacks import class_moments
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
 from tests.leakage.attacks.same_kind import correlation, decibels, released
 
-QUICK = Effort(is_full=False)
+
+def quick():
+    return Effort(is_full=False)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ QUICK = Effort(is_full=False)
 )
 def test_images_come_back_whatever_the_core(setting, least_ncc, least_db):
     given = released(**setting)
-    found = class_moments.run(given.view, QUICK)
+    found = class_moments.run(given.view, quick())
     assert correlation(given.originals, found.images) > least_ncc
     assert decibels(given.originals, found.images) > least_db
     assert decibels(given.originals, found.images) > decibels(given.originals, given.class_guess)
@@ -36,14 +38,14 @@ def test_images_come_back_whatever_the_core(setting, least_ncc, least_db):
 
 def test_few_images_give_less_and_still_more_than_the_guess():
     given = released(law="gaussian", n=300)
-    found = class_moments.run(given.view, QUICK)
+    found = class_moments.run(given.view, quick())
     assert correlation(given.originals, found.images) > 0.72
     assert correlation(given.originals, given.class_guess) < 0.7
 
 
 def test_a_fresh_key_per_image_gives_nothing():
     given = released(law="gaussian", fresh=True)
-    found = class_moments.run(given.view, QUICK)
+    found = class_moments.run(given.view, quick())
     guess = correlation(given.originals, given.class_guess)
     assert correlation(given.originals, found.images) < guess
     assert found.figures["misfit"] > 0.85
@@ -52,14 +54,14 @@ def test_a_fresh_key_per_image_gives_nothing():
 def test_shuffled_labels_give_nothing():
     given = released(law="gaussian")
     labels = np.random.default_rng(0).permutation(given.view.labels)
-    found = class_moments.run(replace(given.view, labels=labels), QUICK)
+    found = class_moments.run(replace(given.view, labels=labels), quick())
     guess = correlation(given.originals, given.class_guess)
     assert correlation(given.originals, found.images) < guess
 
 
 def test_only_wanted_rows_are_returned():
     view = replace(released(n=300).view, wanted=7)
-    assert class_moments.run(view, QUICK).images.shape == (7, 8, 8, 1)
+    assert class_moments.run(view, quick()).images.shape == (7, 8, 8, 1)
 
 
 def test_it_ends_when_its_time_is_up():
@@ -79,4 +81,4 @@ def test_what_it_lacks_is_said_in_words(monkeypatch):
     monkeypatch.setattr(class_moments, "LARGEST_CORE", 63)
     assert "up to 63" in unfit(view)
     with pytest.raises(UsageError, match="labels"):
-        class_moments.run(replace(view, labels=None), QUICK)
+        class_moments.run(replace(view, labels=None), quick())
