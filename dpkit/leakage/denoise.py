@@ -42,18 +42,18 @@ _VALUES_AT_ONCE: Final = 2**18  # pixels of the planes that are filtered togethe
 _TINY: Final = 1e-12
 
 
-def denoised(images: NDArray[Any], public: NDArray[Any] | None = None, peak: float = 255) -> Floats:
+def denoised(images: NDArray[Any], peak: float = 255, public: NDArray[Any] | None = None) -> Floats:
     """Return images with the noise of each filtered out, float64 [n,h,w,c] within 0 to `peak`.
 
     Parameters
     ----------
     images
         [n,h,w,c], grey levels.
+    peak
+        The largest grey level.
     public
         [p,h',w',c'] pictures that say what patches look like, on the same scale; None where
         there are none.
-    peak
-        The largest grey level.
     """
     planes = _planes(images)
     prior = _Prior.of(None if public is None else _planes(public), min(SIDE, *images.shape[1:3]))

@@ -25,7 +25,10 @@ def test_noise_goes(side, channels, has_public):
     originals = pictures(8, side, channels)
     public = pictures(30, side, channels)[8:] if has_public else None
     seen = noisy(originals, 40)
-    assert ssim(originals, denoised(seen, public)) > ssim(originals, np.clip(seen, 0, 255)) + 0.25
+    assert (
+        ssim(originals, denoised(seen, public=public))
+        > ssim(originals, np.clip(seen, 0, 255)) + 0.25
+    )
 
 
 @pytest.mark.parametrize("has_public", [False, True])
@@ -33,7 +36,7 @@ def test_noise_goes(side, channels, has_public):
 def test_clean_pictures_stay(side, channels, has_public):
     originals = pictures(8, side, channels)
     public = pictures(30, side, channels)[8:] if has_public else None
-    assert ssim(originals, denoised(originals.astype(np.float64), public)) > 0.99
+    assert ssim(originals, denoised(originals.astype(np.float64), public=public)) > 0.99
 
 
 def test_each_picture_has_its_own_noise():
@@ -59,4 +62,4 @@ def test_a_flat_picture_stays_flat():
 
 def test_public_pictures_smaller_than_a_patch_are_passed_over():
     seen = noisy(pictures(4, 32, 1), 30)
-    assert np.array_equal(denoised(seen, pictures(4, 4, 1)), denoised(seen))
+    assert np.array_equal(denoised(seen, public=pictures(4, 4, 1)), denoised(seen))

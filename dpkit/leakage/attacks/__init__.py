@@ -10,13 +10,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    block_brightness,
     channel_order,
     class_moments,
     decode,
+    deconvolution,
     features,
     re_identify,
     smooth_pixels,
     spectrum,
+    intersection,
+    mlp,
+    repeated_blocks,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        block_brightness,
+        repeated_blocks,
         features,
         channel_order,
         decode,
@@ -34,5 +44,11 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         re_identify,
         class_moments,
         spectrum,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
+        intersection,
     )
 }
