@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Final
 from dpkit.leakage.attacks import (
     channel_order,
     decode,
+    donor_outlier,
     features,
+    jigsaw,
+    owner,
+    survivors,
+    versions,
+    view,
 )
 
 if TYPE_CHECKING:
@@ -23,8 +29,14 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        view,
         features,
         channel_order,
         decode,
+        survivors,
+        owner,
+        versions,
+        donor_outlier,
+        jigsaw,
     )
 }
