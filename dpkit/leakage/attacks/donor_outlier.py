@@ -18,7 +18,7 @@ import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
 from dpkit.leakage.attacks.filling import filled
-from dpkit.leakage.attacks.grid import grid_of, grey_levels, occurrences
+from dpkit.leakage.attacks.grid import grey_levels, grid_of, occurrences
 from dpkit.leakage.attacks.seams import Seams, beliefs, edges, narrow_blocks, own_prior
 from dpkit.types.adversary import Reconstruction
 

@@ -1,8 +1,8 @@
 """Filling holes of pictures from what stands around them: the surface that bends least.
 
 The sum of squared Laplacians (five points, mirrored at the border) is made least over the hole,
-known pixels held, by conjugate gradients on several pictures at once. It begins from the smallest sum
-of squared steps, which is nearly it and quickly found.
+known pixels held, by conjugate gradients on several pictures at once. It begins from the smallest
+sum of squared steps, which is nearly it and quickly found.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     N_s      donors          others whose blocks an image may hold       Algorithm 1
     s        kept            share of blocks that stay in place          mix_bounds.py
 
-Block mixing (arXiv 2105.08876) never moves a block: what stands at a place stood there in somebody's
+Block mixing (arXiv 2105.08876) never moves a block: what stands at a place stood there in an
 original. So blocks are compared with those at the same place alone.
 """
 
@@ -70,7 +70,7 @@ class Grid:
             yield images[:, :, rows, columns].reshape(len(images), -1)
 
     def kinds(self, images: NDArray[Any]) -> Kinds:
-        """Number the blocks of images [n,c,h,w] from 0 at each place, int32 [n,N_b].
+        """Return a number for each block of images [n,c,h,w], int32 [n,N_b], from 0 at each place.
 
         Two images have one number at a place where, and only where, their blocks are equal.
         """

@@ -6,10 +6,10 @@
     K        kinds     different blocks seen at one place in rows of one label
     b        belief    that each of them, or none, is the row's own
 
-Block mixing (arXiv 2105.08876) never moves a block, so a row's own block, if it is anywhere, stands
-at its place in a row of the same label. The block that a row shows is its own with the probability
-of `seams.own_prior`; the rest is shared among the others, and by e^-(1-s) it is nowhere. Sum-product
-over the seams gives b, and the picture is the mean of the blocks under b.
+Block mixing (arXiv 2105.08876) never moves a block, so a row's own block, if it is anywhere,
+stands at its place in a row of the same label. The block that a row shows is its own with the
+probability of `seams.own_prior`; the rest is shared among the others, and by e^-(1-s) it is
+nowhere. Sum-product over the seams gives b, and the picture is the mean of the blocks under b.
 """
 
 from __future__ import annotations

@@ -78,9 +78,7 @@ def by_equality(grid: Grid, values: NDArray[Any], gallery: NDArray[Any]) -> tupl
     return evidence + _met(grid, matches), float(equal[:, 0].mean() / len(grid))
 
 
-def by_distance(
-    grid: Grid, values: NDArray[Any], gallery: NDArray[Any], effort: Effort
-) -> Floats:
+def by_distance(grid: Grid, values: NDArray[Any], gallery: NDArray[Any], effort: Effort) -> Floats:
     """Return L [n,g] from the nearest block at each place, in squared distance."""
     evidence, matches = (np.zeros((len(values), len(gallery))) for _ in range(2))
     full = vote(grid, 1 / len(gallery))
@@ -120,7 +118,7 @@ def balanced(evidence: Floats, effort: Effort) -> Floats:
 def _met(grid: Grid, matches: Floats) -> Floats:
     """Return what it says for a picture that any block of it is seen: few are, the owner mostly."""
     few = np.log(max(1.0, matches.shape[1] / grid.donors))
-    return np.minimum(matches, 1) * few
+    return np.asarray(np.minimum(matches, 1) * few)
 
 
 def _nearest(seen: Floats, own: Floats) -> tuple[NDArray[np.int64], Floats]:

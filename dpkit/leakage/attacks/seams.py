@@ -84,12 +84,14 @@ class Law:
         """Fit it to looks [n,d]."""
         covariance = np.cov(looks, rowvar=False) + _ROUGHNESS * np.eye(looks.shape[1])
         determinant = float(np.linalg.slogdet(covariance)[1])
-        return cls(looks.mean(axis=0), np.linalg.inv(covariance), determinant)
+        precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
+        return cls(looks.mean(axis=0), precision, determinant)
 
     def log_density(self, looks: Floats) -> Floats:
         """Return it of looks [...,d], but for a constant."""
         apart = looks - self.mean
-        return -0.5 * (((apart @ self.precision) * apart).sum(axis=-1) + self.log_determinant)
+        squared = ((apart @ self.precision) * apart).sum(axis=-1)
+        return np.asarray(-0.5 * (squared + self.log_determinant))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +137,7 @@ def looks(before: Floats, after: Floats) -> Floats:
         (np.abs(step + into) + np.abs(step + out)).mean(axis=(-1, -2)) / 2,
         (np.abs(into) + np.abs(out)).mean(axis=(-1, -2)),
     )
-    return np.log1p(np.stack(figures, axis=-1))
+    return np.asarray(np.log1p(np.stack(figures, axis=-1)))
 
 
 def beliefs(grid: Grid, priors: list[Floats], forward: Pass, effort: Effort) -> list[Floats]:

@@ -30,9 +30,9 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     """Count the gallery's blocks that stand at their place in any released image."""
     watch = Stopwatch()
     telling, standing = surviving(view, effort)
-    members = standing.any(axis=1)
+    members = np.flatnonzero(standing.sum(axis=1))
     share = float(standing[members].sum() / max(1, telling[members].sum()))
-    found, pictures = int(members.sum()), len(members)
+    found, pictures = len(members), len(standing)
     finding = f"{share:.0%} of all blocks of the originals still stand somewhere" if found else ""
     return Reconstruction(
         "survivors",
