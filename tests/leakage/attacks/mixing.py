@@ -20,7 +20,7 @@ def mixed_release(originals, block, *, p=0.5, rounds=1, donors=10, seed=0, copie
     rng = np.random.default_rng(seed)
     count, height, width, channels = originals.shape
     planes = np.moveaxis(originals, -1, 1)
-    values = [_mixed(rng, planes, block, p, rounds, donors) for _ in range(copies + 1)]
+    values = [_mixed(rng, planes, block, (1 - p) ** rounds, donors) for _ in range(copies + 1)]
     order = rng.permutation(count)
     view = AdversaryView(
         values[0],
@@ -35,14 +35,14 @@ def mixed_release(originals, block, *, p=0.5, rounds=1, donors=10, seed=0, copie
     return SimpleNamespace(originals=originals, view=view, truth=np.argsort(order))
 
 
-def _mixed(rng, planes, block, p, rounds, donors):
+def _mixed(rng, planes, block, kept, donors):
     count, _, height, width = planes.shape
     found = planes.copy()
     for row in range(count):
         others = rng.choice(np.delete(np.arange(count), row), donors, replace=False)
         for top in range(0, height, block):
             for left in range(0, width, block):
-                if rng.random() >= (1 - p) ** rounds:
+                if rng.random() >= kept:
                     window = np.s_[:, top : top + block, left : left + block]
                     found[row][window] = planes[rng.choice(others)][window]
     return found
