@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    block_brightness,
     channel_order,
     decode,
     donor_outlier,
@@ -19,6 +20,14 @@ from dpkit.leakage.attacks import (
     survivors,
     versions,
     view,
+    deconvolution,
+    features,
+    intersection,
+    mlp,
+    repeated_blocks,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -38,5 +47,16 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         versions,
         donor_outlier,
         jigsaw,
+        block_brightness,
+        repeated_blocks,
+        features,
+        channel_order,
+        decode,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
+        intersection,
     )
 }
