@@ -32,6 +32,7 @@ BENCHES = {
     "mix-kernel": "bench.mix_kernel",
     "mix-job": "bench.mix_job",
     "table4": "bench.table4",
+    "audit-mixing": "bench.audit_mixing",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
     "overheads": "bench.overheads",

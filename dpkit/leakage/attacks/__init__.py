@@ -15,15 +15,23 @@ from dpkit.leakage.attacks import (
     class_moments,
     decode,
     deconvolution,
+    donor_outlier,
     features,
     intersection,
+    jigsaw,
     mlp,
     re_identify,
     repeated_blocks,
     ridge_maps,
     smooth_pixels,
     spectrum,
+    owner,
+    repeated_blocks,
+    ridge_maps,
+    survivors,
     unet,
+    versions,
+    view,
     white_box,
 )
 
@@ -35,6 +43,10 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        view,
+        survivors,
+        owner,
+        versions,
         block_brightness,
         repeated_blocks,
         features,
@@ -44,6 +56,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         re_identify,
         class_moments,
         spectrum,
+        donor_outlier,
+        jigsaw,
         ridge_maps,
         mlp,
         deconvolution,
