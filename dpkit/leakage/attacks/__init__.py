@@ -14,7 +14,12 @@ from dpkit.leakage.attacks import (
     channel_order,
     decode,
     features,
+    known_pairs,
+    linkage,
+    one_grey_level,
     repeated_blocks,
+    small_seed,
+    unordered_set,
 )
 
 if TYPE_CHECKING:
@@ -27,8 +32,13 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     for module in (
         block_brightness,
         repeated_blocks,
+        linkage,
+        one_grey_level,
+        small_seed,
         features,
         channel_order,
         decode,
+        known_pairs,
+        unordered_set,
     )
 }

@@ -28,6 +28,16 @@ def crops(names, n, side, channels=3, seed=0):
     return np.stack(found).reshape(n, side, side, channels)
 
 
+def native_crops(names, n, side, seed=0):
+    """Return crops of photographs at their own size, u8 [n,side,side,3]."""
+    rng, found = np.random.default_rng(seed), []
+    for i in range(n):
+        whole = getattr(skimage.data, names[i % len(names)])()
+        top, left = (int(rng.integers(0, size - side + 1)) for size in whole.shape[:2])
+        found.append(whole[top : top + side, left : left + side])
+    return np.stack(found)
+
+
 def draw(rng, count, q, law):
     if law == "uniform":
         return rng.random((count, q, q))

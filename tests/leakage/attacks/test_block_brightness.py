@@ -60,9 +60,7 @@ def test_normalisation_is_undone():
 
 @pytest.mark.parametrize("interleave", [False, True])
 def test_with_a_key_an_image_nothing_is_said(interleave):
-    released = morphed(
-        COLOUR, kappa=16, cores="distinct", interleave=interleave, key_an_image=True
-    )
+    released = morphed(COLOUR, kappa=16, cores="distinct", interleave=interleave, key_an_image=True)
     found = ATTACK.run(released.view, Effort())
     if found.images is not None:
         assert similarity(COLOUR, found.images).mean() < 0.3
