@@ -130,7 +130,7 @@ def block_of_each_pixel(
         effort.check()
         basis, _ = np.linalg.qr(released[:, block])
         residuals[block] = np.linalg.norm(plain - basis @ (basis.T @ plain), axis=0)
-    owner = residuals.argmin(axis=0)
+    owner = np.asarray(residuals.argmin(axis=0), dtype=np.int64)
     if kappa == 1:
         return owner
     least = np.partition(residuals, 1, axis=0)

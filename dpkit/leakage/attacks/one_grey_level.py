@@ -1,4 +1,4 @@
-"""Pixels are whole grey levels, and morphing keeps the grid: its shortest steps are rows of the key.
+"""Pixels are whole grey levels, and morphing keeps the grid: its short steps are the key's rows.
 
     symbol   here        meaning                                             MoLe
     T        blocks      released values under one core, [m,q]               Eq. 2
@@ -6,10 +6,10 @@
 
 Shen et al. (MoLe), arXiv 1909.07632. Two blocks that differ by one level in one pixel differ after
 morphing by a row of M′ times that level, whatever else they hold; in flat parts of pictures that
-happens again and again, so differences that recur are rows or short sums of rows. Once q independent
-ones are found, T times their inverse must be whole numbers: the attack's own check. Pixels lie
-between black and white, which tells rows from sums (`whole_levels.py`); neighbours are alike, which
-tells the order of the rows where the cut is known (`row_order.py`).
+happens again and again, so differences that recur are rows or short sums of rows. Once q
+independent ones are found, T times their inverse must be whole numbers: the attack's own check.
+Pixels lie between black and white, which tells rows from sums (`whole_levels.py`); neighbours are
+alike, which tells the order of the rows where the cut is known (`row_order.py`).
 """
 
 from __future__ import annotations

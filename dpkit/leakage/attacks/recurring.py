@@ -59,7 +59,7 @@ def steps(blocks: Matrix, effort: Effort) -> tuple[Matrix, Numbers]:
 def _to_neighbours(blocks: Matrix, effort: Effort) -> Matrix:
     """Return the differences of each block and its nearest others, each pair once."""
     squares = (blocks**2).sum(axis=1)
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for start in range(0, len(blocks), _AT_ONCE):
         effort.check()
         here = blocks[start : start + _AT_ONCE]

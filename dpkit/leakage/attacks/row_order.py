@@ -51,7 +51,7 @@ def pictures(view: AdversaryView, levels: Matrix, effort: Effort) -> Matrix:
         blocks[:, among] = blocks[:, among][:, :, best]
     rows = np.empty_like(levels)
     rows[:, places] = blocks
-    return np.clip(_planes(view, rows), 0, view.geometry.peak)
+    return np.asarray(np.clip(_planes(view, rows), 0, view.geometry.peak), dtype=np.float64)
 
 
 def _orders(seen: Matrix, coordinates: Matrix) -> list[Numbers]:
@@ -81,7 +81,8 @@ def _mirrors(coordinates: Matrix) -> list[Numbers]:
 def _prior(coordinates: Matrix, similarity: float) -> Matrix:
     gaps = coordinates[:, None] - coordinates
     distance = np.hypot(gaps[..., 1], gaps[..., 2])
-    return similarity**distance * np.where(gaps[..., 0] == 0, 1.0, COLOUR_SIMILARITY)
+    between = np.where(gaps[..., 0] == 0, 1.0, COLOUR_SIMILARITY)
+    return np.asarray(similarity**distance * between, dtype=np.float64)
 
 
 def _correlations(values: Matrix) -> Matrix:

@@ -71,11 +71,11 @@ def signatures(view: AdversaryView, *, is_same_set: bool = False) -> tuple[Matri
 def distances(found: Matrix, gallery: Matrix) -> Matrix:
     """Return squared distances of signatures, [wanted,g]."""
     squares = (found**2).sum(axis=1)[:, None] + (gallery**2).sum(axis=1)
-    return np.maximum(squares - 2 * found @ gallery.T, 0)
+    return np.asarray(np.maximum(squares - 2 * found @ gallery.T, 0), dtype=np.float64)
 
 
 def _lengths(blocks: Matrix) -> Matrix:
-    return np.log(np.linalg.norm(blocks, axis=2) + _TINY)
+    return np.asarray(np.log(np.linalg.norm(blocks, axis=2) + _TINY), dtype=np.float64)
 
 
 def _leverages(view: AdversaryView, blocks: Matrix) -> Matrix:

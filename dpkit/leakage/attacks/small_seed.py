@@ -100,7 +100,8 @@ def _is_whole(view: AdversaryView, block: Matrix, core: Matrix) -> bool:
 
 def _channels(view: AdversaryView) -> NDArray[np.int64]:
     """Return the channel of each value of the first block, [q]."""
-    return places_of(view)[0] // (view.geometry.height * view.geometry.width)
+    area = view.geometry.height * view.geometry.width
+    return np.asarray(places_of(view)[0] // area, dtype=np.int64)
 
 
 def _bits(view: AdversaryView) -> int:

@@ -6,8 +6,8 @@
 
 Shen et al. (MoLe), arXiv 1909.07632. The surest matches by signature give a first map; images made
 with it are matched again, by their pixels; and so on. A right map is confirmed by known rows that
-are left out of the fit. Decoys in the gallery change its signatures, so the first matches are fewer;
-the map then finds the others.
+are left out of the fit. Decoys in the gallery change its signatures, so fewer of the first matches
+are right; the map then finds the others.
 """
 
 from __future__ import annotations

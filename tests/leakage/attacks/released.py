@@ -58,12 +58,12 @@ def morphed(
     scatter = rng.permutation(size) if interleave else np.arange(size)
     count = kappa if cores == "distinct" else 1
     drawn = draw(rng, count, size // kappa, law)
+    here = rows[:, scatter][:, places].transpose(1, 0, 2)
     values = np.empty_like(rows)
-    for image in range(n):
-        if key_an_image:
-            drawn = draw(rng, count, size // kappa, law)
-        here = rows[image, scatter][places]
-        values[image, places] = np.matmul(here[:, None], drawn)[:, 0]
+    values[:, places] = np.matmul(here, drawn).transpose(1, 0, 2)
+    for image in range(n if key_an_image else 0):
+        drawn = draw(rng, count, size // kappa, law)
+        values[image, places] = np.matmul(here[:, image, None], drawn)[:, 0]
     view = AdversaryView(
         values.astype(dtype).reshape(n, channels, side, side),
         Geometry(channels, side, side, 8),

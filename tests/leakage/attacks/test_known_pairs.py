@@ -53,7 +53,8 @@ def test_distinct_cores_need_as_many_images():
     view = with_known(published(SMALL, kappa=9, cores="distinct", blocks="patch"), SMALL, 60)
     images, error = recovered(view, view.known, Effort())
     assert np.median(decibels(SMALL[:WANTED], images)) > 70
-    few, worse = recovered(view, KnownPairs(*(p[:20] for p in (view.known.pixels, view.known.values))), Effort())  # fmt: skip
+    few_pairs = KnownPairs(view.known.pixels[:20], view.known.values[:20])
+    few, worse = recovered(view, few_pairs, Effort())
     assert error < 1e-3 < worse
     assert decibels(SMALL[:WANTED], few).mean() < 40
 

@@ -12,7 +12,13 @@ from dpkit.leakage.attacks.one_grey_level import independent
 from tests.leakage.attacks.released import morphed, published, similarity
 
 ATTACK = ATTACKS["one-grey-level"]
-LARGE = np.stack([skimage.data.camera()[y : y + 128, :128, None] for y in range(0, 512, 128)])
+LARGE = np.stack(
+    [
+        skimage.data.camera()[y : y + 128, x : x + 128, None]
+        for y in (0, 128)
+        for x in (0, 128, 256, 384)
+    ]
+)[:6]
 CAMERA = np.stack([skimage.data.camera()[y : y + 64, :64, None] for y in range(0, 256, 64)])
 
 
