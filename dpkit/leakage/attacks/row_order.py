@@ -89,7 +89,7 @@ def _correlations(values: Matrix) -> Matrix:
     centred = values - values.mean(axis=0)
     deviation = np.sqrt((centred**2).mean(axis=0))
     scaled = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
-    return scaled.T @ scaled / len(values)
+    return np.asarray(scaled.T @ scaled / len(values), dtype=np.float64)
 
 
 def _coordinates(view: AdversaryView, places: Numbers) -> Matrix:
