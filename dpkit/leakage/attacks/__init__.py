@@ -13,6 +13,7 @@ from dpkit.leakage.attacks import (
     block_brightness,
     channel_order,
     decode,
+    deconvolution,
     features,
     known_pairs,
     linkage,
@@ -20,6 +21,12 @@ from dpkit.leakage.attacks import (
     repeated_blocks,
     small_seed,
     unordered_set,
+    intersection,
+    mlp,
+    repeated_blocks,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -40,5 +47,11 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         decode,
         known_pairs,
         unordered_set,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
+        intersection,
     )
 }
