@@ -151,6 +151,6 @@ ATTACK: Final = Attack(
     sanitizers=("morph",),
     run=run,
     unfit=unfit,
-    weak={"block": 8, "cores": "shared", "core": "orthogonal"},
+    weak={"block": 8, "cores": "shared", "core": "orthogonal", "interleave": False},
     gives_key=True,
 )

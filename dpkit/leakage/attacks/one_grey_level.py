@@ -146,6 +146,12 @@ ATTACK: Final = Attack(
     sanitizers=("morph",),
     run=run,
     unfit=unfit,
-    weak={"block": 8, "cores": "shared", "core": "orthogonal"},
+    weak={
+        "block": 8,
+        "cores": "shared",
+        "core": "orthogonal",
+        "interleave": False,
+        "dither": False,
+    },
     gives_key=True,
 )

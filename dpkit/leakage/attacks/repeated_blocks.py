@@ -121,6 +121,12 @@ ATTACK: Final = Attack(
     needs="the released images",
     sanitizers=("morph",),
     run=run,
-    weak={"block": 8, "cores": "shared", "core": "orthogonal"},
+    weak={
+        "block": 8,
+        "cores": "shared",
+        "core": "orthogonal",
+        "interleave": False,
+        "dither": False,
+    },
     is_quick=True,
 )
