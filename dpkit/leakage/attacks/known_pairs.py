@@ -42,7 +42,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     if view.known is None or not len(view.known):
         raise UsageError("this attack needs known images, and the view has none")
     images, error = recovered(view, view.known, effort)
-    figures = {"known": float(len(view.known)), "left_out_error": error}
+    figures = {"pairs": float(len(view.known)), "left_out_error": error}
     return Reconstruction(
         "known-pairs",
         images,
