@@ -34,6 +34,7 @@ BENCHES = {
     "table4": "bench.table4",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
+    "intersection-attack": "bench.intersection_attack",
     "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named

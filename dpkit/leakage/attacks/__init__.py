@@ -14,6 +14,7 @@ from dpkit.leakage.attacks import (
     decode,
     features,
     intersection,
+    one_channel,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     for module in (
         features,
         channel_order,
-        decode,
         intersection,
+        one_channel,
+        decode,
     )
 }
