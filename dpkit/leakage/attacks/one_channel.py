@@ -80,9 +80,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
 def turned_back(view: AdversaryView, effort: Effort) -> Numbers:
     """Return grey pictures [n,h,w,1] in grey levels, from a view whose layers have one map."""
     _, conv = layers_of(view)
-    parts = []
-    for maps in feature_parts(view):
-        parts.append(smoothest_fit(maps, conv, effort))
+    parts = [smoothest_fit(maps, conv, effort) for maps in feature_parts(view)]
     images = pixels(view, np.concatenate(parts).reshape(len(view.targets), -1))
     return np.asarray(images.mean(axis=3, keepdims=True), dtype=np.float64)
 
@@ -166,8 +164,7 @@ def _roughness(images: torch.Tensor) -> torch.Tensor:
     colours = images - images.mean(dim=1, keepdim=True)
     dear = images + COLOURS_ALIKE * colours
     total = COLOURS_ALIKE * COLOUR_LEVEL * colours
-    for axis in (2, 3):
-        ends = (0, 0, 1, 1) if axis == 2 else (1, 1)
+    for axis, ends in ((2, (0, 0, 1, 1)), (3, (1, 1))):
         total = total - functional.pad(dear.diff(dim=axis), ends).diff(dim=axis)
     return total
 
