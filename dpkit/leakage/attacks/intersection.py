@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.errors import UsageError
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, augconv_of, without_layer
 from dpkit.leakage.attacks.convolution import kernel_matrix
 from dpkit.leakage.attacks.decode import by_output

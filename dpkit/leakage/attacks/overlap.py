@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 MOST_WINDOWS: Final = 32
 LEAST_WINDOWS: Final = 2
 MOST_PLACES: Final = 256  # over which the basis of colours is evened out
-SCATTER_ROUNDS: Final = 10
 _OPERATIONS: Final = 2e10  # spent on one step's Gram matrices: seconds of one core
 SHARED: Final = 1e-3  # 1 - correlation of what windows share; measured up to 5e-7 in float16
 APART: Final = 10.0  # so many times that of what they do not share
@@ -115,20 +114,16 @@ def common(augconv: AugConv, conv: FirstConv, pairs: Places) -> Common | None:
 
 
 def even_colours(augconv: AugConv, pairs: Places, filters: Matrix) -> Matrix:
-    """Return U in the basis in which the V_x of many pixels favour no direction.
+    """Return U in the basis in which Σ V_x^T V_x = 1, over many pixels.
 
-    Rows of a random M⁻¹ favour no colour, so R then is nearly a rotation. Each V_x weighs the
-    same, whatever the scale of its core (the scatter of Tyler 1987).
+    Rows of a random M⁻¹ favour no colour, so R then is nearly a rotation, where one core serves
+    all blocks. Of distinct cores the worst conditioned one outweighs the others.
     """
-    columns = [
-        rows[:, 0] @ filters for rows in output_rows(augconv, spread(pairs[:, :1], MOST_PLACES))
-    ]
-    grams = np.stack([part.T @ part for part in columns])
-    scatter = np.eye(filters.shape[1])
-    for _ in range(SCATTER_ROUNDS):
-        sizes = np.einsum("ab,nba->n", np.linalg.inv(scatter), grams)
-        scatter = (grams[sizes > 0] / sizes[sizes > 0, None, None]).mean(axis=0)
-    values, vectors = np.linalg.eigh(scatter)
+    total = np.zeros((filters.shape[1],) * 2)
+    for rows in output_rows(augconv, spread(pairs[:, :1], MOST_PLACES)):
+        columns = rows[:, 0] @ filters
+        total += columns.T @ columns
+    values, vectors = np.linalg.eigh(total)
     return np.asarray(filters @ (vectors / np.sqrt(values)) @ vectors.T, dtype=np.float64)
 
 
