@@ -184,5 +184,4 @@ ATTACK: Final = Attack(
     sanitizers=("morph",),
     run=run,
     unfit=without_layer,
-    is_quick=True,
 )
