@@ -23,12 +23,12 @@ from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.channel_order import find_order
 from dpkit.leakage.attacks.intersection import run as intersect
 from dpkit.leakage.attacks.one_channel import one_map, smoothest_fit
-from dpkit.leakage.attacks.scoring import grey, score_images
+from dpkit.leakage.scoring import grey, score_images
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dpkit.leakage.attacks.scoring import Score
+    from dpkit.leakage.scoring import Score
 
 NAME = "intersection-attack"
 MAPS, SEEDS = 64, (0, 1, 2)

@@ -13,7 +13,7 @@ import pytest
 from dpkit.augconv import plan_augconv, shuffled, ungrouped, whole_matrix
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-from dpkit.leakage.attacks.scoring import score_images, score_views
+from dpkit.leakage.scoring import score_images, score_views
 from dpkit.types import AugConv, Geometry, block_places
 from dpkit.types.adversary import AdversaryView
 from tests.leakage.attacks.setting import first_conv, he, pictures

@@ -11,7 +11,7 @@ from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS, intersection
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
 from dpkit.leakage.attacks.overlap import common, pairs_of, step_of
-from dpkit.leakage.attacks.scoring import score_images
+from dpkit.leakage.scoring import score_images
 from tests.leakage.attacks.setting import first_conv, handed_over, he
 
 RNG = np.random.default_rng(21)

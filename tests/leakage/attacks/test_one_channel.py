@@ -10,7 +10,7 @@ from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
 from dpkit.leakage.attacks.one_channel import expected_error, one_map, smoothest_fit
-from dpkit.leakage.attacks.scoring import score_images
+from dpkit.leakage.scoring import score_images
 from tests.leakage.attacks.setting import convolution_matrix, first_conv, handed_over, he, pictures
 
 RNG = np.random.default_rng(17)
