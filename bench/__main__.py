@@ -35,6 +35,7 @@ BENCHES = {
     "audit-mixing": "bench.audit_mixing",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
+    "intersection-attack": "bench.intersection_attack",
     "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named

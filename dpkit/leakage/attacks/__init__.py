@@ -21,6 +21,7 @@ from dpkit.leakage.attacks import (
     jigsaw,
     mlp,
     re_identify,
+    one_channel,
     repeated_blocks,
     ridge_maps,
     smooth_pixels,
@@ -63,6 +64,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         small_seed,
         features,
         channel_order,
+        intersection,
+        one_channel,
         decode,
         smooth_pixels,
         re_identify,
@@ -77,6 +80,5 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         deconvolution,
         unet,
         white_box,
-        intersection,
     )
 }
