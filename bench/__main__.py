@@ -39,6 +39,7 @@ BENCHES = {
 LONG = {  # only where they are named
     "utility": "bench.utility",
     "mole": "bench.mole_table1",
+    "reconstructors": "bench.reconstructors",
 }
 
 

@@ -4,7 +4,8 @@ One small network is trained three times on each, by parts in which no group is 
 by balanced accuracy: the mean over the classes of the share that is recognised. Where the
 manifest's `training` block names a first layer for blocks, the network is a mixer of those blocks,
 else a small residual network; a mixer's scores have a residual network's on the originals beside
-them, because losing convolution is part of the price. Three seeds change the parts and the first weights.
+them, because losing convolution is part of the price. Three seeds change the parts and the first
+weights.
 
 A guess that knows only the class frequencies recognises each class as often as it guesses it, so
 its balanced accuracy is one over the number of classes.

@@ -1,5 +1,6 @@
 """Feature maps of photographs under a small network that the adversary can ask, or knows."""
 
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,11 @@ from dpkit.types.adversary import AdversaryView, PublicImages
 from tests.leakage.attacks.setting import pictures
 
 SIDE, PAIRS, WANTED = 16, 96, 8
+
+
+@cache
+def crops():
+    return pictures(PAIRS + WANTED, SIDE, 3)
 
 
 def halved():
@@ -33,7 +39,7 @@ def released(encoder, images):
 def handed(encoder, *, seed=0, unrelated=False):
     """Return originals and a view with pairs and no encoder; or with targets of other pictures."""
     rng = np.random.default_rng(seed)
-    every = pictures(PAIRS + WANTED, SIDE, 3)[rng.permutation(PAIRS + WANTED)]
+    every = crops()[rng.permutation(PAIRS + WANTED)]
     own, originals = every[WANTED:], every[:WANTED]
     values = released(encoder, every)
     if unrelated:

@@ -1,4 +1,4 @@
-"""One linear map, learned from pairs: exact where the treatment is linear, a guess where nothing."""
+"""One linear map, learned from pairs: strong where the treatment is linear, else a guess."""
 
 import numpy as np
 

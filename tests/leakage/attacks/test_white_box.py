@@ -17,7 +17,7 @@ ATTACK = ATTACKS["white-box"]
 
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
-    monkeypatch.setattr(white_box, "STEPS", {True: 120, False: 60})
+    monkeypatch.setattr(white_box, "STEPS", {True: 80, False: 50})
     monkeypatch.setattr(white_box, "STARTS", {True: 2, False: 1})
 
 
