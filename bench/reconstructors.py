@@ -40,6 +40,7 @@ CUTS = ("halved", "stage 1", "stage 2", "stage 3")
 
 def run(folder: Path) -> list[Figure]:  # noqa: ARG001 (it draws nothing)
     torch.set_num_threads(1)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first takes seconds to load
     own, wanted = crops(OWN, 0.0, 0.66, seed=0), crops(WANTED, 0.66, 1.0, seed=1)
     mean = own.mean(axis=0, keepdims=True)
     guesses = {"constant": mean.mean(axis=(1, 2), keepdims=True), "mean picture": mean}

@@ -11,10 +11,11 @@ from tests.leakage.attacks.maps import decibels, halved, handed, mean_guess, sta
 
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
-    monkeypatch.setattr(fitting, "MOST_STEPS", {True: 160, False: 160})
+    monkeypatch.setattr(fitting, "MOST_STEPS", {True: 60, False: 60})
+    monkeypatch.setattr(fitting, "RATES", (3e-3,))
 
 
-@pytest.mark.parametrize(("encoder", "gain"), [(halved, 5), (stage, 4)])
+@pytest.mark.parametrize(("encoder", "gain"), [(halved, 3), (stage, 3)])
 def test_pictures_come_back_far_better_than_by_a_guess(encoder, gain):
     given_away = handed(encoder())
     found = ATTACKS["deconvolution"].run(given_away.view, Effort())
