@@ -31,6 +31,7 @@ def textures(count=60):
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
     monkeypatch.setattr(fitting, "MOST_STEPS", {True: 80, False: 80})
+    monkeypatch.setattr(fitting, "RATES", (3e-3,))
 
 
 class TestTheNetworkLearns:
