@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    block_brightness,
     channel_order,
     decode,
     deconvolution,
     features,
+    intersection,
     mlp,
+    repeated_blocks,
     ridge_maps,
     unet,
     white_box,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        block_brightness,
+        repeated_blocks,
         features,
         channel_order,
         decode,
@@ -36,5 +41,6 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         deconvolution,
         unet,
         white_box,
+        intersection,
     )
 }
