@@ -41,6 +41,7 @@ BENCHES = {
 LONG = {  # only where they are named
     "utility": "bench.utility",
     "mole": "bench.mole_table1",
+    "reconstructors": "bench.reconstructors",
 }
 
 
