@@ -34,7 +34,7 @@ _FORMS: Final = {  # by kind of number: the other types in which an array could 
     "f": (np.dtype(np.float32), np.dtype(np.float16)),
     "i": (np.dtype(np.int32), np.dtype(np.uint16)),
 }
-_LEAST_ITEMS: Final = 8  # whole numbers leave most of their bytes zero
+_WHOLE_ITEMS: Final = 8  # of a window, at least: whole numbers leave most of their bytes zero
 WINDOWS: Final = 64  # of each secret array and type
 LEAST_VALUES: Final = (
     12  # different bytes; counters such as 1, 1, 1, 1 stand in any column of labels
@@ -105,7 +105,8 @@ def key_windows(key: Key) -> Iterator[bytes]:
 
 def _windows(array: NDArray[Any]) -> Iterator[bytes]:
     flat = array.reshape(-1)
-    items = max(WINDOW_BYTES // array.dtype.itemsize, _LEAST_ITEMS)
+    is_whole = array.dtype.kind == "i"
+    items = max(WINDOW_BYTES // array.dtype.itemsize, _WHOLE_ITEMS if is_whole else 0)
     last = len(flat) - items
     if last < 0:
         return

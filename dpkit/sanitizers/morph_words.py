@@ -22,8 +22,8 @@ def notices(morph: Morph, geometry: Geometry) -> list[str]:
         found.append(_small_blocks(morph, geometry))
     if morph.interleave:
         found.append(
-            "the values are interleaved: no convolution learns from this release, and no Aug-Conv "
-            "can be made for it"
+            "the values are interleaved: convolutions learn little from this release, and no "
+            "Aug-Conv can be made for it"
         )
     if morph.core_count > 1 and morph.key_bytes(geometry) > _LARGE_KEY:
         found.append(_large_key(morph, geometry))
