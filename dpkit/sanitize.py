@@ -81,7 +81,7 @@ class Sanitize:
         return self._geometry
 
     def __call__(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return what a release holds of images.
+        """Return what a release holds of images; dither alone is drawn anew, by their pixels.
 
         Parameters
         ----------
