@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Parts = tuple[Dataset[Sample], ...]
 Trial = tuple[str, Callable[[argparse.Namespace, int], nn.Module], Parts]
+NETWORKS = ("resnet", "patches", "runs", "release")
 AT_ONCE = 500
 
 
@@ -91,12 +92,13 @@ def _trials(release: Path, plain: Parts, given: argparse.Namespace) -> tuple[Tri
     """Return what is trained: a name, how the network is made, and its training and test part."""
     runs = (given.kappa, 3072 // given.kappa)
     morphed = tuple(ReleaseDataset(release, split=part) for part in ("train", "test"))
-    return (
-        ("originals, ResNet", _resnet, plain),
-        ("originals, mixer, patches of 4x4", partial(_mixer, (64, 48), "patch"), plain),
-        ("originals, mixer, the release's runs", partial(_mixer, runs, "raster"), plain),
-        ("hardened release, mixer", partial(_release_mixer, release), morphed),
-    )
+    trials: dict[str, Trial] = {
+        "resnet": ("originals, ResNet", _resnet, plain),
+        "patches": ("originals, mixer, patches of 4x4", partial(_mixer, (64, 48), "patch"), plain),
+        "runs": ("originals, mixer, the release's runs", partial(_mixer, runs, "raster"), plain),
+        "release": ("hardened release, mixer", partial(_release_mixer, release), morphed),
+    }
+    return tuple(trials[name] for name in given.networks)
 
 
 def _released(provider: Path, seed: int, given: argparse.Namespace) -> Path:
@@ -167,6 +169,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     parser.add_argument("--seeds", type=int, default=3)
     return parser.parse_args()
 
