@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import skimage.data
+from dpkit.leakage.attacks.scoring import score_images
 
 from bench.folders import jpeg_crops
 from bench.harness import Figure
 from bench.owners import mixed
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-from dpkit.leakage.attacks.scoring import score_images
 from dpkit.leakage.linkage import score_links
 from dpkit.sanitizers.mix import Mix
 from dpkit.types import Geometry

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from dpkit.leakage.attacks.scoring import score_images
 
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
@@ -11,7 +12,6 @@ from dpkit.leakage.attacks.donor_outlier import own_beliefs
 from dpkit.leakage.attacks.filling import filled
 from dpkit.leakage.attacks.grid import grid_of
 from dpkit.leakage.attacks.jigsaw import prior
-from dpkit.leakage.attacks.scoring import score_images
 from dpkit.leakage.attacks.seams import own_prior
 from tests.leakage.attacks.mixing import faces, mixed_release
 
