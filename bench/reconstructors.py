@@ -18,7 +18,7 @@ from torch import nn
 from bench.harness import Figure
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-from dpkit.leakage.attacks.scoring import score_images
+from dpkit.leakage.scoring import score_images
 from dpkit.nets import VGG
 from dpkit.types import Geometry
 from dpkit.types.adversary import AdversaryView, PublicImages
