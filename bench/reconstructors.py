@@ -19,6 +19,10 @@ from torch import nn
 from bench.harness import Figure
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
+<<<<<<< HEAD
+=======
+from dpkit.leakage.scoring import score_images
+>>>>>>> maps
 from dpkit.nets import VGG
 from dpkit.types import Geometry
 from dpkit.types.adversary import AdversaryView, PublicImages
