@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import skimage.data
 import torch
-from dpkit.leakage.attacks.scoring import score_images
+from dpkit.leakage.scoring import score_images
 from torch import nn
 
 from bench.harness import Figure
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-<<<<<<< HEAD
-=======
 from dpkit.leakage.scoring import score_images
->>>>>>> maps
 from dpkit.nets import VGG
 from dpkit.types import Geometry
 from dpkit.types.adversary import AdversaryView, PublicImages
