@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("cli.release", "Check a release, without any key."),
     "inspect": ("cli.release", "Show what a developer sees of a release."),
     "first-conv": ("cli.developer", "Write a network's first layer for the provider."),
+    "audit": ("cli.audit", "Attack a release as its developer could, for your eyes alone."),
     "restore": ("cli.provider", "Give the originals of a release back."),
     "lookup": ("cli.provider", "Find the way between original names and published ids."),
     "trace": ("cli.provider", "List the mixed images that hold a piece of one original."),

@@ -69,6 +69,8 @@ gate_options = (
                  help="Largest share of unreadable images."),
     click.option("--allow-unchanged", type=int, default=Gates().allow_unchanged, metavar="N",
                  show_default=True, help="Rows that may equal their original (blank images)."),
+    click.option("--require", default="", metavar="EXPR",
+                 help="Publish only if this holds: 'worst_ssim < 0.3 and verdict != broken'."),
 )  # fmt: skip
 
 remix_option = click.option(
@@ -95,8 +97,13 @@ _RELEASING = (
                  help="Publish class names even if they look like persons, dates or records."),
     click.option("--shard-mb", type=int, default=256, show_default=True,
                  help="Mebibytes of a shard, and of memory for it."),
+    click.option("--audit", type=click.Choice(["none", "quick", "full"]), default="quick",
+                 show_default=True, envvar="DPKIT_AUDIT", show_envvar=True,
+                 help="Attack the release before it is published."),
     click.option("--audit-images", type=int, default=256, show_default=True,
-                 help="Sample for baselines and the measured restoration."),
+                 help="Sample for baselines and the measured restoration, and that is attacked."),
+    click.option("--utility", is_flag=True,
+                 help="Train a small network on originals and release, and report both."),
 )  # fmt: skip
 
 
@@ -150,7 +157,12 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
         split=Split(values["split"]),
-        gates=Gates(values["max_bad"], values["allow_unchanged"], values.get("allow_remix", False)),
+        gates=Gates(
+            values["max_bad"],
+            values["allow_unchanged"],
+            values.get("allow_remix", False),
+            values["require"],
+        ),
         **_pick(values, (option_name(option) for option in _releasing(sanitizer))),
         **(_pick(values, _MIXING_NAMES) if is_mixing(sanitizer) else {}),
         given=frozenset(given | preset.keys()),

@@ -74,6 +74,7 @@ for _sanitizer in SANITIZERS.values():
 @release_argument
 @click.option("--max-bad", type=float, help="Another limit than the one given to prepare.")
 @click.option("--allow-unchanged", type=int, metavar="N", help="The same.")
+@click.option("--require", metavar="EXPR", help="The same.")
 @remix_option
 @json_option
 @keystore_options
@@ -82,6 +83,7 @@ def publish(
     release: Path,
     max_bad: float | None,
     allow_unchanged: int | None,
+    require: str | None,
     *,
     allow_remix: bool,
     as_json: bool,
@@ -103,6 +105,7 @@ def publish(
             max_bad=max_bad,
             allow_unchanged=allow_unchanged,
             allow_remix=allow_remix,
+            require=require,
         )
     report(published, backup_line(store), as_json=as_json)
     return QUARANTINED if published.quarantined else 0

@@ -2,6 +2,7 @@
 
     DpkitError                 1   the run failed, nothing was published
     ├── UsageError             2   an option, a folder or a number that cannot work
+    ├── GateError              4   the audit does not meet --require, nothing was published
     ├── KeystoreMissingError  10   no keystore (or no such object) where one was named
     ├── LockedError           11   another run holds the release or the keystore
     ├── UnlockError           12   wrong passphrase, key file, key or keystore
@@ -38,6 +39,12 @@ class UsageError(DpkitError):
     """The request cannot be carried out as it stands."""
 
     exit_code = 2
+
+
+class GateError(DpkitError):
+    """The leakage gate refused the release."""
+
+    exit_code = 4
 
 
 class KeystoreMissingError(DpkitError):

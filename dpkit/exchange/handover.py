@@ -6,39 +6,31 @@ the release's own images, by the attacks of `leakage/attacks/`, before anything 
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from dpkit.errors import DpkitError, KeystoreMissingError, UsageError
+from dpkit.errors import UsageError
 from dpkit.exchange.age import for_recipient
-from dpkit.exchange.build import FIRST, FIRST_BIAS, FIRST_WEIGHT
+from dpkit.exchange.build import FIRST
 from dpkit.exchange.cost import in_bytes
 from dpkit.exchange.morphed import Morphed
+from dpkit.exchange.opened import newest_layer, open_layers
 from dpkit.keystore.canonical import now
 from dpkit.keystore.export import export, write_pieces
 from dpkit.leakage.attacks.handover import handover_evidence
-from dpkit.release.tensors import matrix_name
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.normalization import parse
-from dpkit.sanitizers.sizes import physical_memory
-from dpkit.types import AugConv, FirstConv
 from dpkit.types.adversary import AdversaryView
 from dpkit.types.evidence import LEAST_IMAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dpkit.keystore.sealed import ExportableObject
     from dpkit.keystore.store import Keystore
     from dpkit.leakage.attacks.handover import HandoverEvidence
     from dpkit.types import Json
 
 IMAGES: Final = 24  # of the release, that are attacked
-_MEMORY_SHARE: Final = 0.5  # of the machine's, for a layer that is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +84,14 @@ def offer(
         The keystore holds no key of it.
     """
     morphed = Morphed.open(path, keystore)
-    sealed = keystore.get(object_id or _newest(keystore, morphed.release_id), "augconv")
+    sealed = keystore.get(object_id or newest_layer(keystore, morphed.release_id), "augconv")
     if sealed.settings.get("release_id") != morphed.release_id:
         raise UsageError(
             f"Aug-Conv {sealed.object_id} belongs to release {sealed.settings.get('release_id')}, "
             f"not to {morphed.release_id}",
             remedy="name the release that it was made for",
         )
-    layer, first = _open_layer(sealed), _open_first(sealed)
+    layer, first = open_layers(sealed)
     values = morphed.sample(images)
     view = AdversaryView(
         values,
@@ -161,50 +153,3 @@ def hand_over(
         keystore.destroy(record)  # nothing left the house: a tombstone says that it was begun
         raise
     return record
-
-
-def _newest(keystore: Keystore, release_id: str) -> str:
-    made = [
-        entry
-        for entry in keystore.entries()
-        if entry.kind == "augconv" and entry.state == "active" and entry.label == release_id
-    ]
-    if not made:
-        raise KeystoreMissingError(
-            f"no Aug-Conv was made for release {release_id}",
-            remedy="`dpkit augconv build RELEASE --first-conv FILE` makes one",
-        )
-    return made[-1].object_id
-
-
-def _open_layer(sealed: ExportableObject) -> AugConv:
-    names = [name for name in sealed.names() if re.fullmatch(r"matrix_\d{5}", name)]
-    size = sum(math.prod(sealed.shape(n)) * sealed.dtype(n).itemsize for n in names)
-    if size > _MEMORY_SHARE * physical_memory():
-        raise DpkitError(
-            f"Aug-Conv {sealed.object_id} of {in_bytes(size)} is too large to be attacked in the "
-            f"memory of this machine, and nothing leaves unmeasured",
-            remedy="hand it over on a larger machine, or make a smaller layer",
-        )
-    settings: dict[str, Any] = sealed.settings
-    return AugConv(
-        tuple(sealed.array(matrix_name(i)) for i in range(len(names))),
-        sealed.array("matrix_of"),
-        sealed.array("windows"),
-        sealed.array("bias") if "bias" in sealed.names() else None,
-        settings["blocks"],
-        tuple(settings["input_shape"]),
-        tuple(settings["output_shape"]),
-        settings["release_id"],
-        {},
-    )
-
-
-def _open_first(sealed: ExportableObject) -> FirstConv:
-    settings: dict[str, Any] = dict(sealed.settings)[FIRST]  # type: ignore[assignment]  # a mapping, as `build` wrote it
-    bias = sealed.array(FIRST_BIAS) if FIRST_BIAS in sealed.names() else None
-    return FirstConv(
-        np.asarray(sealed.array(FIRST_WEIGHT)), bias, tuple(settings["stride"]),
-        tuple(settings["padding"]), tuple(settings["dilation"]), settings["groups"],
-        tuple(settings["input_size"]), settings["normalize"],
-    )  # fmt: skip

@@ -21,6 +21,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from dpkit.errors import UsageError
+from dpkit.leakage.bounds import log_arrangements
 from dpkit.types.evidence import Bound
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _stays(parameters: Mapping[str, Json]) -> float:
 
 def _restoring(parameters: Mapping[str, Json], geometry: Geometry) -> Bound:
     blocks, share = blocks_of(parameters, geometry), expected_unchanged(parameters, geometry)
-    log = 0.0 - math.lgamma(blocks + 1)
+    log = log_arrangements(blocks)
     own = (
         f"{percent(share)} of an image are expected to be its own"
         if share

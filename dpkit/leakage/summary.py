@@ -1,7 +1,8 @@
 """From one score an image to a `LeakageReport` of aggregates.
 
 Rules: a released report holds figures of `LEAST_IMAGES` images or none; the worst image is
-a number only; the top line says that nobody has attacked the release until somebody has.
+a number only; the top line says that nobody has attacked the release until somebody has, and
+then what came of it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.kernels.ssim import K1, K2, SIGMA, SMALLEST_WINDOW, WINDOW, window_side
-from dpkit.leakage.bounds import BOUNDS
+from dpkit.leakage.claims import BOUNDS
 from dpkit.leakage.metrics import METRICS, Metric
 from dpkit.leakage.verdict import verdict
 from dpkit.leakage.view import are_grey_levels, view_of
+from dpkit.leakage.withheld import for_release
 from dpkit.types.evidence import (
     LEAST_IMAGES,
     PERCENTILES,
-    STATEMENT,
     VERSION,
     Baseline,
     Count,
@@ -28,6 +29,7 @@ from dpkit.types.evidence import (
     LeakageReport,
     RoundTrip,
     Settings,
+    statement_of,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Geometry, Json
+    from dpkit.types.audit import Audit
 
     Scores = Mapping[str, NDArray[np.float64]]  # by metric, float64 [n]
 
@@ -81,6 +84,7 @@ def summarize(
     round_trip: RoundTrip | None = None,
     released: bool = True,
     dtype: str = "float32",
+    audit: Audit | None = None,
 ) -> LeakageReport:
     """Return the report of one release.
 
@@ -94,7 +98,11 @@ def summarize(
         Whether the report goes to the developer; the provider's own withholds nothing.
     dtype
         Of the released values, as in the manifest: it decides how they are shown.
+    audit
+        What attacks made of the release. The released report has its figures where they are of
+        `LEAST_IMAGES` images or more, else verdict and states alone.
     """
+    told = for_release(audit) if released else audit
     withheld = _reason_to_withhold(scores, baselines) if released else ""
     least = LEAST_IMAGES if released else 1
     measured = {} if withheld else _distributions(scores, facts.geometry, least)
@@ -109,7 +117,7 @@ def summarize(
         parameters={name: _scalar(value) for name, value in facts.parameters.items()},
         geometry=facts.geometry,
         treatment=facts.treatment,
-        statement=STATEMENT,
+        statement=statement_of(told),
         known_images_sentence=verdict(
             facts.sanitizer, facts.parameters, facts.geometry, facts.images
         ),
@@ -121,7 +129,7 @@ def summarize(
             for name, columns in guesses.items()
         ),
         bounds=bounds(facts.parameters, facts.geometry) if bounds else (),
-        attacks=(),
+        audit=told,
         round_trip=None if withheld else round_trip,
         counts=facts.counts,
         notices=facts.notices,

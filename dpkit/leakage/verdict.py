@@ -1,15 +1,15 @@
 """VERDICTS: the sentence beside the statement, for each sanitizer what is known without an attack.
 
-For data morphing it is how many known images open all of them (`bounds.py`), for block mixing how
-much of an image is still there.
+For data morphing it is how many known images open all of them (`morph_bounds.py`), for block mixing
+how much of an image is still there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dpkit.leakage.bounds import known_images_sentence
 from dpkit.leakage.mix_bounds import expected_unchanged, percent
+from dpkit.leakage.morph_bounds import known_images_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Image classifiers, written from their papers: tensors in, tensors out; torch and nothing else.
+"""Classifiers and reconstructors, written from their papers: tensors in, tensors out; only torch.
 
 Modules bear torchvision's names, so that its state dict of the same architecture loads, and a
 layer is named alike on both sides. Every parameter is a keyword, as in
@@ -11,8 +11,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
+from dpkit.nets.reconstructors import MLP, Deconvolution, ResidualUNet
 from dpkit.nets.resnet import BasicBlock, Bottleneck, ResNet
 from dpkit.nets.vgg import VGG
 from dpkit.nets.vit import VisionTransformer
@@ -34,13 +36,24 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
     "vit_b_16": partial(VisionTransformer, patch=16, dim=768, layers=12, heads=12, hidden=3072),
 }
 
+RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {
+    "mlp": MLP,
+    "deconvolution": Deconvolution,
+    "unet": ResidualUNet,
+}
+
 __all__ = [
     "CLASSIFIERS",
+    "MLP",
+    "RECONSTRUCTORS",
     "VGG",
     "BasicBlock",
+    "BlockMixer",
     "Bottleneck",
     "ConvNeXt",
+    "Deconvolution",
     "DenseNet",
     "ResNet",
+    "ResidualUNet",
     "VisionTransformer",
 ]

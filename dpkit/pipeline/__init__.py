@@ -126,12 +126,13 @@ def publish(
     max_bad: float | None = None,
     allow_unchanged: int | None = None,
     allow_remix: bool = False,
+    require: str | None = None,
 ) -> Published:
     """Close a release whose shards are all written.
 
     Parameters
     ----------
-    max_bad, allow_unchanged, allow_remix
+    max_bad, allow_unchanged, allow_remix, require
         Other limits than those that `prepare` was given.
 
     Raises
@@ -145,6 +146,7 @@ def publish(
             run.gates.max_bad if max_bad is None else max_bad,
             run.gates.allow_unchanged if allow_unchanged is None else allow_unchanged,
             run.gates.allow_remix or allow_remix,
+            run.gates.require if require is None else require,
         )
         return close(replace(run, gates=gates), LocalEngine(), voice or Voice())
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.audit import RoundTrips, sample_rows
+from dpkit.audit import Options, RoundTrips, audit
+from dpkit.audit.options import FULL_SECONDS, QUICK_SECONDS
+from dpkit.errors import UsageError
 from dpkit.leakage.metrics import baseline_scores
-from dpkit.leakage.report.html import PrivateNotes, render_private, render_released
+from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
 from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
+from dpkit.pipeline.attacked import draw, kept_controls, rows_with_originals, subject_of
 from dpkit.pipeline.counts import count_lines
+from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.private_csv import csv_pieces
 from dpkit.pipeline.rows import ReleasedRows
 from dpkit.sanitizers.base import parameters
@@ -24,12 +29,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.audit import Findings
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
-    from dpkit.pipeline.rows import Finished
+    from dpkit.pipeline.rows import Finished, Sample
     from dpkit.release.manifest import Manifest
     from dpkit.types import Json
+    from dpkit.types.audit import AttackResult, Audit
     from dpkit.types.evidence import RoundTrip
+    from dpkit.types.voice import Voice
 
 PAIRS: Final = 24  # originals in the private report, at most
 PICTURES: Final = 12
@@ -38,12 +46,16 @@ _AT_ONCE: Final = 32  # rows in memory
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The released report as JSON and page, and the private files by name, in pieces."""
+    """The released report as JSON and page, and the private files by name, in pieces.
+
+    `audit` is None where no attack was run.
+    """
 
     top_line: str
     report_json: str
     report_html: str
     private: Mapping[str, Iterable[bytes]]
+    audit: Audit | None
 
 
 def gather_evidence(
@@ -53,21 +65,35 @@ def gather_evidence(
     bad: Sequence[tuple[str, str]],
     engine: LocalEngine,
     *,
+    voice: Voice,
     cautions: tuple[str, ...] = (),
 ) -> Evidence:
-    """Measure the sample, and write both editions of the report; `cautions` are said in both."""
-    rows = ReleasedRows(run, finished, manifest)
+    """Attack and measure a sample, and write both editions of the report.
+
+    `cautions` are said in both.
+    """
+    rows = ReleasedRows.of_run(run, finished, manifest)
     written = [one for one in finished if one.shard.rows]
     scores = {
         name: np.concatenate([one.scores.metrics[name] for one in written])
         for name in written[0].scores.metrics
     }
-    drawn = sample_rows(len(rows), int(str(run.plan.settings["audit_images"])), run.plan.secret)
-    originals, measured = _measure(run, rows, drawn, engine)
-    baselines = baseline_scores(originals, run.geometry.peak, dtype=np.dtype(manifest.dtype))
+    asked = int(str(run.plan.settings["audit_images"]))
+    options = audit_options(run)
+    count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
+    sample, drawn = draw(rows, min(len(rows), count), run.plan.secret, engine)
+    findings = _attacked(run, rows, (sample, drawn), options, voice) if options else None
+    measured = _round_trip(run, sample, asked)
+    baselines = baseline_scores(
+        sample.originals[:asked], run.geometry.peak, dtype=np.dtype(manifest.dtype)
+    )
     facts = _facts(run, manifest, cautions)
-    enough = measured if len(originals) >= LEAST_IMAGES else None
-    released = summarize(facts, scores, baselines, round_trip=enough, dtype=manifest.dtype)
+    enough = measured if len(sample.paths) >= LEAST_IMAGES else None
+    attacked = findings.audit if findings else None
+    released = summarize(
+        facts, scores, baselines, round_trip=enough, dtype=manifest.dtype,
+        audit=without_timings(attacked) if attacked else None,
+    )  # fmt: skip
     notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
     private = summarize(
         replace(facts, notices=notices),
@@ -76,11 +102,12 @@ def gather_evidence(
         round_trip=measured,
         released=False,
         dtype=manifest.dtype,
+        audit=attacked,
     )
     shown = rows.read(drawn[:PICTURES]).values
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
     notes = PrivateNotes(tuple(bad), duplicates)
-    page = render_private(private, _pairs(rows, scores, drawn), notes)
+    page = private_page(private, _pairs(rows, scores, drawn), notes, sample, findings)
     return Evidence(
         released.top_line,
         released.to_json(),
@@ -90,21 +117,69 @@ def gather_evidence(
             "report.json": [_bytes(private.to_json())],
             "scores.csv": csv_pieces(["file", *scores], _score_rows(rows, scores)),
         },
+        attacked,
     )
 
 
-def _measure(
-    run: Run, rows: ReleasedRows, drawn: NDArray[np.int64], engine: LocalEngine
-) -> tuple[NDArray[Any], RoundTrip | None]:
-    """Return the originals of the drawn rows, and how well the key restores them, if it does."""
-    originals, trips = [], RoundTrips(run.sanitizer, run.key, run.geometry)
-    spans = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
-    for sample in engine.map(rows.read, spans):
-        originals.append(sample.originals)
-        if run.sanitizer.restorable:
-            trips.add(sample.originals, sample.values)
-    measured = trips.result() if run.sanitizer.restorable else None
-    return np.concatenate(originals), measured
+def audit_options(run: Run) -> Options | None:
+    """Return what is attacked before publication, None where nothing is.
+
+    The seed follows from the release's name, so that the same run finds the same.
+    """
+    mode = str(run.plan.settings.get("audit", "none"))
+    if mode == "none":
+        return None
+    return Options(
+        mode="full" if mode == "full" else "quick",
+        images=int(str(run.plan.settings["audit_images"])),
+        budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
+        seed=zlib.crc32(run.plan.release_id.encode()),
+        with_utility=bool(run.plan.settings.get("utility", False)),
+    )
+
+
+def without_timings(audit: Audit) -> Audit:
+    """Return an audit without what differs from run to run: a release is the same bytes."""
+    return replace(audit, seconds=0.0, attacks=tuple(_untimed(one) for one in audit.attacks))
+
+
+def _untimed(one: AttackResult) -> AttackResult:
+    positive, null = (
+        replace(control, is_cached=False) if control else None
+        for control in (one.positive, one.null)
+    )
+    return replace(one, seconds=0.0, positive=positive, null=null)
+
+
+def _attacked(
+    run: Run,
+    rows: ReleasedRows,
+    drawn: tuple[Sample, NDArray[np.int64]],
+    options: Options,
+    voice: Voice,
+) -> Findings | None:
+    """Attack the sample; None where it cannot be cut in halves and nothing is required of it."""
+    treated = (run.sanitizer, run.key, run.geometry)
+    task: Any = run.plan.settings["task"]
+    subject = subject_of(rows, *drawn, treated, task=task, options=options)
+    try:
+        return audit(subject, options, kept_controls(), voice)
+    except UsageError as error:
+        if run.gates.require:
+            raise
+        voice.notice(f"no attack was run: {error}")
+        return None
+
+
+def _round_trip(run: Run, sample: Sample, asked: int) -> RoundTrip | None:
+    """Return how well the key restores the sample, where it does."""
+    if not run.sanitizer.restorable:
+        return None
+    trips = RoundTrips(run.sanitizer, run.key, run.geometry)
+    for start in range(0, min(asked, len(sample.paths)), _AT_ONCE):
+        part = slice(start, min(start + _AT_ONCE, asked))
+        trips.add(sample.originals[part], sample.values[part])
+    return trips.result()
 
 
 def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFacts:

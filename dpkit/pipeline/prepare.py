@@ -237,6 +237,8 @@ def _settings(
         "grouped": scanned.groups is not None,
         "gates": asdict(request.gates),
         "audit_images": request.audit_images,
+        "audit": request.audit,
+        "utility": request.utility,
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
         "dropped": [list(entry) for entry in dropped],

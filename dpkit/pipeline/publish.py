@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from dpkit import __version__
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import DpkitError, UsageError
+from dpkit.leakage.gate import parse_condition
 from dpkit.leakage.verdict import verdict
 from dpkit.pipeline.counts import count_parts
 from dpkit.pipeline.evidence import Evidence, gather_evidence
@@ -125,9 +126,12 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
             manifest,
             sorted([*bad, *dropped]),
             engine,
+            voice=voice,
             cautions=_cautions(run, again),
         )
     voice.safe_point()
+    _refuse_unmet(run, evidence)
+    manifest = replace(manifest, statement=evidence.top_line)
     folder = run.output.partial
     _write_documents(run, finished, manifest, evidence, signer)
     check_release(run, finished, manifest, engine)
@@ -143,6 +147,23 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
         len(_list(run.plan.settings["duplicates"])), manifest.parts, signer.public.fingerprint,
         evidence.top_line, private / "report.html", quarantine,
     )  # fmt: skip
+
+
+def _refuse_unmet(run: Run, evidence: Evidence) -> None:
+    """Raise `GateError` where the audit does not meet what is required; the reports say why."""
+    if not run.gates.require:
+        return
+    if evidence.audit is None:
+        raise UsageError(
+            "--require needs an audit, and this release was begun with --audit none",
+            remedy="begin it anew with --audit quick or full",
+        )
+    try:
+        parse_condition(run.gates.require).check(evidence.audit)
+    except DpkitError:
+        for name, pieces in evidence.private.items():
+            write_private(private_folder(run.state.folder) / name, pieces)
+        raise
 
 
 def finished_shards(run: Run) -> list[Finished]:

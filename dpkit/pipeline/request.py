@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dpkit.errors import UsageError
+from dpkit.leakage.gate import parse_condition
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.release.index import check_kept
@@ -16,6 +17,7 @@ from dpkit.sanitizers.base import parameters
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dpkit.audit.options import Mode
     from dpkit.readers.labels import LabelTable
     from dpkit.sanitizers.base import Sanitizer
 
@@ -32,13 +34,18 @@ class Gates:
         Rows that may equal their original (blank images).
     allow_remix
         Whether images that were mixed before may be mixed again.
+    require
+        A condition on the audit's figures (`leakage.gate`); empty requires nothing.
     """
 
     max_bad: float = 0.01
     allow_unchanged: int = 0
     allow_remix: bool = False
+    require: str = ""
 
     def __post_init__(self) -> None:
+        if self.require:
+            parse_condition(self.require)
         _within("--max-bad", self.max_bad, 0, 1)
         _within("--allow-unchanged", self.allow_unchanged, 0, 2**40)
 
@@ -59,8 +66,12 @@ class ReleaseRequest:
         How images fall into parts.
     shard_mb
         Mebibytes of values in a shard, at least one row.
+    audit
+        Which attacks are run before the release is published: `none`, `quick` or `full`.
     audit_images
-        Size of the sample on which baselines and restoration are measured.
+        Size of the sample on which baselines and restoration are measured, and that is attacked.
+    utility
+        Whether networks are trained on originals and release, to say what can be learned.
     merge_labels, drop_small_labels, mix_bins
         For sanitizers that mix: labels that are mixed as one (`A,B`), whether those that are too
         small are left out, and into how many classes the numbers of `mix_column` fall.
@@ -80,7 +91,9 @@ class ReleaseRequest:
     publish_classes: bool = False
     shard_mb: int = 256
     gates: Gates = field(default_factory=Gates)
+    audit: Mode = "quick"
     audit_images: int = 256
+    utility: bool = False
     merge_labels: tuple[str, ...] = ()
     drop_small_labels: bool = False
     mix_bins: int | None = None
@@ -89,6 +102,10 @@ class ReleaseRequest:
     def __post_init__(self) -> None:
         _within("--shard-mb", self.shard_mb, 1, 65536)
         _within("--audit-images", self.audit_images, 20, 65536)
+        if self.gates.require and self.audit == "none":
+            raise UsageError(
+                "--require needs an audit, and --audit is none", remedy="say --audit quick or full"
+            )
         if self.mix_bins is not None:
             _within("--mix-bins", self.mix_bins, 2, 65536)
         if self.key_id is not None and self.sanitizer.fresh_keys:
@@ -126,6 +143,8 @@ class ReleaseRequest:
                 self.publish_classes,
                 self.shard_mb,
                 self.audit_images,
+                self.audit,
+                self.utility,
                 self.merge_labels,
                 self.drop_small_labels,
                 self.mix_bins,

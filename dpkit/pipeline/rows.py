@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,14 @@ from dpkit.release.read import Release
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.scores import ShardScores
     from dpkit.release.manifest import Manifest, Shard
-    from dpkit.types import PlannedRows
+    from dpkit.types import ImageSource, PlannedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,26 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A shard that is written, and a function that opens its planned rows, as they stand in it."""
+
+    shard: Shard
+    rows: Callable[[], PlannedRows]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """Some rows: their numbers [n], paths, originals [n,h,w,c] and released values [n,c,h,w]."""
+    """Some rows: their numbers [n], paths, originals [n,h,w,c], released values [n,c,h,w].
+
+    `targets` [n] or [n,k] and `groups` S26 [n] as released.
+    """
 
     numbers: NDArray[np.int64]
     paths: tuple[str, ...]
     originals: NDArray[Any]
     values: NDArray[Any]
+    targets: NDArray[Any]
+    groups: NDArray[np.bytes_]
 
 
 class ReleasedRows:
@@ -50,41 +64,64 @@ class ReleasedRows:
 
     Parameters
     ----------
-    manifest
-        Of the release that grows in `run.output.partial`.
+    release
+        It, or the one that grows.
+    source
+        Where its originals are.
+    written
+        Its shards that hold a row, in order.
     """
 
-    def __init__(self, run: Run, finished: Sequence[Finished], manifest: Manifest) -> None:
-        self._run = run
-        self._finished = [one for one in finished if one.shard.rows]
-        self._ends = np.cumsum([one.shard.rows for one in self._finished])
-        self._release = Release(run.output.partial, manifest)
+    def __init__(self, release: Release, source: ImageSource, written: Sequence[Written]) -> None:
+        self._release = release
+        self._source = source
+        self._written = written
+        self._ends = np.cumsum([one.shard.rows for one in written])
+
+    @classmethod
+    def of_run(cls, run: Run, finished: Sequence[Finished], manifest: Manifest) -> ReleasedRows:
+        """Return the rows of a release that grows."""
+        written = [Written(one.shard, partial(one.rows, run)) for one in finished if one.shard.rows]
+        return cls(Release(run.output.partial, manifest), run.source, written)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def paths(self) -> Iterator[str]:
         """Yield the original path of every row, in order."""
-        for one in self._finished:
-            yield from one.rows(self._run).paths
+        for one in self._written:
+            yield from one.rows().paths
+
+    def values(
+        self, numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bytes_]]:
+        """Return released values [n,c,h,w], targets and groups of rows, by ascending number."""
+        found = []
+        for which, here in self._by_shard(np.sort(numbers)):
+            columns = self._release.columns(self._written[which].shard)
+            some = np.asarray(columns.values()[here]), columns.labels[here], columns.groups[here]
+            found.append(some)
+        values, targets, groups = zip(*found, strict=True)
+        return np.concatenate(values), np.concatenate(targets), np.concatenate(groups)
 
     def read(self, numbers: NDArray[np.int64]) -> Sample:
         """Read some rows and decode their originals; a file that is gone by now is left out."""
-        kept, paths, originals, values = [], [], [], []
-        for which in np.unique(np.searchsorted(self._ends, numbers, side="right")):
-            one = self._finished[which]
-            first = int(self._ends[which]) - one.shard.rows
-            here = numbers[(numbers >= first) & (numbers < self._ends[which])]
-            rows = take(one.rows(self._run), here - first)
+        kept, paths, originals, values, targets, groups = [], [], [], [], [], []
+        for which, here in self._by_shard(numbers):
+            one = self._written[which]
+            rows = take(one.rows(), here)
             released = self._release.columns(one.shard).values()
-            for number, path, digest in zip(here, rows.paths, rows.sha256, strict=True):
+            first = int(self._ends[which]) - one.shard.rows
+            for i, (row, path) in enumerate(zip(here, rows.paths, strict=True)):
                 try:
-                    originals.append(self._run.source.decode(path, digest.tobytes()))
+                    originals.append(self._source.decode(path, rows.sha256[i].tobytes()))
                 except UnreadableImageError:
                     continue
-                kept.append(number)
+                kept.append(first + row)
                 paths.append(path)
-                values.append(np.array(released[number - first]))
+                values.append(np.array(released[row]))
+                targets.append(rows.targets[i])
+                groups.append(rows.groups[i])
         if not kept:
             raise DpkitError(
                 "none of the originals that the report measures can be read any more",
@@ -96,4 +133,13 @@ class ReleasedRows:
             tuple(paths[i] for i in order),
             np.stack(originals)[order],
             np.stack(values)[order],
+            np.stack(targets)[order],
+            np.array(groups)[order],
         )
+
+    def _by_shard(self, numbers: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield each shard that holds some of the rows, and their places in it."""
+        for which in np.unique(np.searchsorted(self._ends, numbers, side="right")):
+            first = int(self._ends[which]) - self._written[which].shard.rows
+            here = numbers[(numbers >= first) & (numbers < self._ends[which])]
+            yield int(which), here - first

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 (strict_json reads the annotations)
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dpkit.errors import IntegrityError
+from dpkit.types.audit import Audit, Verdict  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.images import Geometry  # noqa: TC001 (strict_json reads the annotations)
+from dpkit.types.json_schema import schema
 from dpkit.types.strict_json import dump, load
 
-VERSION: Final = 1
+VERSION: Final = 2
 LEAST_IMAGES: Final = 20
 PERCENTILES: Final = ("1", "5", "25", "50", "75", "95", "99")
 
@@ -147,7 +149,7 @@ class LeakageReport:
     Parameters
     ----------
     version
-        1.
+        2; a report of version 1 is read as one without an audit.
     release_id, created, tool
         As in the manifest.
     sanitizer, parameters, geometry
@@ -155,7 +157,7 @@ class LeakageReport:
     treatment
         The same in sentences.
     statement
-        `STATEMENT`, for as long as `attacks` is empty.
+        `STATEMENT` where there is no audit, else its verdict (`statement_of`).
     known_images_sentence
         What is known without an attack: how many known images open all of them, or how much of
         an image is still in place; empty where nothing is known.
@@ -167,8 +169,8 @@ class LeakageReport:
         By metric; empty where withheld.
     bounds
         The paper's numbers.
-    attacks
-        Names of the attacks that were run.
+    audit
+        What was attacked, and what came of it; None where no audit was made.
     round_trip
         None where it was not measured or is withheld.
     """
@@ -188,11 +190,17 @@ class LeakageReport:
     measured: Mapping[str, Distribution]
     baselines: tuple[Baseline, ...]
     bounds: tuple[Bound, ...]
-    attacks: tuple[str, ...]
+    audit: Audit | None
     round_trip: RoundTrip | None
     counts: tuple[Count, ...]
     notices: tuple[str, ...]
     settings: Settings
+
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """Names of the attacks that were carried out and had power; the others count as not run."""
+        results = self.audit.attacks if self.audit else ()
+        return tuple(found.name for found in results if found.had_power)
 
     @property
     def attacks_run(self) -> bool:
@@ -209,8 +217,13 @@ class LeakageReport:
         return dump(self)
 
     @classmethod
+    def schema(cls) -> str:
+        """Return the JSON Schema of `report.json`, as text."""
+        return schema(cls, "report.json of a dpkit release", VERSION)
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> LeakageReport:
-        """Read a stranger's `report.json`.
+        """Read a stranger's `report.json`, of this version or of version 1.
 
         Raises
         ------
@@ -219,4 +232,25 @@ class LeakageReport:
         IntegrityError
             It is not exactly a report.
         """
-        return load(cls, text, "report.json", VERSION)
+        return load(cls, text, "report.json", VERSION, upgrades={1: _from_version_1})
+
+
+def power(verdict: Verdict) -> str:
+    """Return how many attacks would have been seen to succeed, of how many, as a sentence."""
+    return f"{verdict.had_power} of {verdict.of} attacks had power here"
+
+
+def statement_of(audit: Audit | None) -> str:
+    """Return the first line of a report: the audit's verdict, led by how many attacks had power."""
+    if audit is None:
+        return STATEMENT
+    said = audit.verdict.sentence.rstrip(".")
+    return f"{power(audit.verdict)}. {said[:1].upper()}{said[1:]}"
+
+
+def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content as version 2 has it; version 1 had no audit, and named no attack."""
+    newer = {**content, "version": VERSION, "audit": None}
+    if newer.pop("attacks", None) != [] or "audit" in content:
+        raise IntegrityError("report.json of version 1 has an empty list of attacks and no audit")
+    return newer

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from types import UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import MappingProxyType, UnionType
+from typing import Any, Final, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from dpkit.errors import DpkitError, IntegrityError, UsageError
 
 T = TypeVar("T")
+Upgrades: TypeAlias = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 
 MAX_BYTES: Final = 4 * 2**20
 MAX_TEXT: Final = 4000  # characters of one string
@@ -31,8 +32,21 @@ def dump(value: Any) -> str:
     return text + "\n"
 
 
-def load(kind: type[T], text: str | bytes, what: str, version: int) -> T:
+def load(
+    kind: type[T],
+    text: str | bytes,
+    what: str,
+    version: int,
+    *,
+    upgrades: Upgrades = MappingProxyType({}),
+) -> T:
     """Read a `kind` with a field `version` from a stranger's `text`; `what` names the file.
+
+    Parameters
+    ----------
+    upgrades
+        By older version: from its content, not yet checked, to that of `version`. What comes out
+        is checked like any other.
 
     Raises
     ------
@@ -47,7 +61,9 @@ def load(kind: type[T], text: str | bytes, what: str, version: int) -> T:
         content = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{what} is not valid JSON ({error})") from None
-    _check_version(content, what, version)
+    found = _version_of(content, what, version, upgrades)
+    if found != version:
+        content = upgrades[found](content)
     try:
         value: T = _read(kind, content, what)
     except IntegrityError:
@@ -57,15 +73,17 @@ def load(kind: type[T], text: str | bytes, what: str, version: int) -> T:
     return value
 
 
-def _check_version(content: Any, what: str, version: int) -> None:
+def _version_of(content: Any, what: str, version: int, upgrades: Upgrades) -> int:
     _expect(isinstance(content, dict), what, "an object")
-    found = _read_scalar(int, content.get("version"), f"{what}.version")
+    found: int = _read_scalar(int, content.get("version"), f"{what}.version")
     if found > version:
         raise UsageError(
             f"{what}: version {found} is newer than {version}, the last one read",
             remedy="install a newer dpkit",
         )
-    _expect(found == version, what, f"of version {version}")
+    read = sorted({version, *upgrades})
+    _expect(found in read, what, f"of version {' or '.join(map(str, read))}")
+    return found
 
 
 def _plain(value: Any) -> Any:

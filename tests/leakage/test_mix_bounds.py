@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpkit.errors import UsageError
-from dpkit.leakage.bounds import BOUNDS
+from dpkit.leakage.claims import BOUNDS
 from dpkit.leakage.mix_bounds import blocks_of, expected_unchanged, mix_bounds
 from dpkit.types import Geometry
 

@@ -245,16 +245,25 @@ def test_a_release_that_looks_like_its_originals_is_said_to(release, pictures):
 
 @pytest.mark.parametrize("edition", ["released", "private"])
 def test_the_page_can_be_read_by_everybody(edition, request):
-    """Language, headings in order, table heads with a scope, a text for every picture."""
-    page = Page(request.getfixturevalue(edition))
+    """Language, headings in order, tables with heads that keys can scroll, texts for pictures."""
+    check_for_everybody(Page(request.getfixturevalue(edition)))
+
+
+def check_for_everybody(page):
     assert page.all("html") == [{"lang": "en"}]
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert all(head.get("scope") in ("row", "col") for head in page.all("th"))
+    assert all(head.get("scope") in ("row", "col", "rowgroup") for head in page.all("th"))
     assert all(image.get("alt") for image in page.all("img"))
     assert len(page.all("main")) == 1
+    scrolled = [a for a in page.all("div") if a.get("class") == "wide"]
+    assert len(scrolled) == len(page.all("table"))
+    assert all(a["role"] == "region" and a["tabindex"] == "0" for a in scrolled)
+    labels = [a["aria-label"] for a in scrolled]
+    assert all(labels)
+    assert len(set(labels)) == len(labels)
 
 
 def test_a_plot_s_text_tells_its_numbers(report, released):
@@ -272,7 +281,7 @@ def luminance(colour):
 
 
 @pytest.mark.parametrize("ink", ["#1d2a35", "#52606d", "#8f2323", "#a34700", "#6b3fa0", "#2f6690"])
-@pytest.mark.parametrize("paper", ["#ffffff", "#fdf6e3", "#fdf1f1"])
+@pytest.mark.parametrize("paper", ["#ffffff", "#fdf6e3", "#fdf1f1", "#f5f7f9"])
 def test_every_ink_stands_out_from_every_paper(ink, paper):
     """WCAG 2.1, 1.4.3: at least 4.5 to 1."""
     light, dark = luminance(paper), luminance(ink)

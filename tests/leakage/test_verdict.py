@@ -3,7 +3,8 @@
 import pytest
 
 from dpkit.errors import UsageError
-from dpkit.leakage.bounds import BOUNDS, known_images_sentence
+from dpkit.leakage.claims import BOUNDS
+from dpkit.leakage.morph_bounds import known_images_sentence
 from dpkit.leakage.verdict import VERDICTS, verdict
 from dpkit.types import Geometry
 

@@ -133,7 +133,7 @@ def build(folder: Path, key: SigningKey, task="single", dtype="float32") -> Mani
 
 def report(manifest: Manifest) -> LeakageReport:
     return LeakageReport(
-        version=1,
+        version=2,
         release_id=manifest.release_id,
         created=manifest.created,
         tool=manifest.tool,
@@ -148,7 +148,7 @@ def report(manifest: Manifest) -> LeakageReport:
         measured={},
         baselines=(),
         bounds=(),
-        attacks=(),
+        audit=None,
         round_trip=None,
         counts=(),
         notices=(),

@@ -19,13 +19,15 @@ from dpkit.types.evidence import (
     LeakageReport,
     RoundTrip,
     Settings,
+    statement_of,
 )
+from tests.leakage import audits
 
 PSNR = Distribution(
     "psnr", 30, 0, 9, 21.5, 1.25, {"1": 20.0, "99": math.inf}, math.inf, (20, 1), (20.0, 20.5, 21.0)
 )
 REPORT = LeakageReport(
-    version=1,
+    version=2,
     release_id="r-1",
     created="2026-01-02",
     tool="dpkit 0.1.0",
@@ -40,7 +42,7 @@ REPORT = LeakageReport(
     measured={"psnr": PSNR},
     baselines=(Baseline("mean image", {"psnr": PSNR}),),
     bounds=(Bound("a", "Eq. 10", "c", "2^-4", -4.0, -1.2, "probability", False, "why"),),
-    attacks=(),
+    audit=None,
     round_trip=RoundTrip(0.5, 0.01, 0.9),
     counts=(Count("train", "", 30, 12),),
     notices=("note",),
@@ -77,9 +79,54 @@ def test_not_a_number_cannot_be_written():
         replace(REPORT, measured={"psnr": replace(PSNR, mean=math.nan)}).to_json()
 
 
-def test_no_attack_was_run_until_one_is_named():
+def test_no_attack_was_run_until_one_had_power():
     assert not REPORT.attacks_run
-    assert replace(REPORT, attacks=("pairs",)).attacks_run
+    assert replace(REPORT, audit=audits.nothing_run()).attacks == ()
+    found = replace(REPORT, audit=audits.broken_paper()).attacks
+    assert "known-pairs" in found
+    assert "second-order" not in found  # it timed out
+    assert "contact-sheet" not in found  # it was not tried
+
+
+def test_an_audit_leads_with_how_many_attacks_had_power_and_then_its_verdict():
+    audit = audits.broken_paper()
+    statement = statement_of(audit)
+    assert statement.startswith("5 of 7 attacks had power here. Broken: ")
+    assert not statement.endswith(".")
+    assert statement_of(None) == STATEMENT
+    told = replace(REPORT, audit=audit, statement=statement)
+    assert told.top_line == f"{statement}. 12 known images of 30 open all of them"
+
+
+@pytest.mark.parametrize("make", audits.ALL)
+def test_an_audit_comes_back_as_it_was_written(make):
+    report = replace(REPORT, audit=make())
+    assert LeakageReport.from_json(report.to_json()) == report
+
+
+def version_1(**fields):
+    content = json.loads(REPORT.to_json())
+    del content["audit"]
+    return json.dumps({**content, "version": 1, "attacks": [], **fields})
+
+
+def test_a_report_of_version_1_reads_as_one_without_an_audit():
+    assert LeakageReport.from_json(version_1()) == REPORT
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"attacks": ["a"]}, "an empty list of attacks"),
+        ({"attacks": None}, "an empty list of attacks"),
+        ({"audit": None}, "no audit"),
+        ({"images": "30"}, "images is not a whole number"),
+        ({"extra": 1}, "the field extra"),
+    ],
+)
+def test_a_text_that_is_no_report_of_version_1_is_refused(fields, reason):
+    with pytest.raises(IntegrityError, match=reason):
+        LeakageReport.from_json(version_1(**fields))
 
 
 def test_the_top_line_is_the_statement_and_then_the_known_images():
@@ -91,8 +138,8 @@ def test_the_top_line_is_the_statement_and_then_the_known_images():
 
 
 def test_a_newer_version_asks_for_a_newer_dpkit():
-    with pytest.raises(UsageError, match="version 2 is newer than 1"):
-        LeakageReport.from_json(changed(version=2, unheard_of=True))
+    with pytest.raises(UsageError, match="version 3 is newer than 2"):
+        LeakageReport.from_json(changed(version=3, unheard_of=True))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +148,7 @@ def test_a_newer_version_asks_for_a_newer_dpkit():
         ("", "not valid JSON"),
         ("[]", "is not an object"),
         ("{}", "version is not a whole number"),
-        (changed(version=0), "not of version 1"),
+        (changed(version=0), "not of version 1 or 2"),
         (changed(version=True), "version is not a whole number"),
         (changed(extra=1), "the field extra"),
         (changed(images="30"), "images is not a whole number"),

@@ -10,9 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.attacks import (
+    block_brightness,
     channel_order,
     decode,
+    deconvolution,
     features,
+    intersection,
+    mlp,
+    repeated_blocks,
+    ridge_maps,
+    unet,
+    white_box,
 )
 
 if TYPE_CHECKING:
@@ -23,8 +31,16 @@ if TYPE_CHECKING:
 ATTACKS: Final[Mapping[str, Attack]] = {
     module.ATTACK.name: module.ATTACK
     for module in (
+        block_brightness,
+        repeated_blocks,
         features,
         channel_order,
         decode,
+        ridge_maps,
+        mlp,
+        deconvolution,
+        unet,
+        white_box,
+        intersection,
     )
 }

@@ -128,6 +128,19 @@ def layers_of(view: AdversaryView) -> tuple[AugConv, FirstConv]:
     return augconv, view.first_conv
 
 
+def without_layer(view: AdversaryView) -> str:
+    """Say why no attack on C^ac can be tried: it is not held, or not of blocks of pixels."""
+    if view.augconv is None:
+        return "the adversary has no Aug-Conv layer"
+    return "the places of the pixels are secret (interleaved)" if view.is_interleaved else ""
+
+
+def without_layers(view: AdversaryView) -> str:
+    """Say the same where the developer's own first layer is needed too."""
+    lacks_conv = view.first_conv is None
+    return without_layer(view) or ("the adversary has no first layer" if lacks_conv else "")
+
+
 def finite(what: str, array: Numbers) -> Numbers:
     """Return the array, or raise `UsageError` where a value overflowed its storage."""
     if not np.isfinite(array).all():

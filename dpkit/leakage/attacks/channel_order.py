@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of, without_layers
 from dpkit.leakage.attacks.columns import gram
 from dpkit.leakage.attacks.convolution import interior_corners, window_matrix
-from dpkit.leakage.attacks.features import features
+from dpkit.leakage.attacks.features import feature_parts
 from dpkit.leakage.attacks.matching import match, reorder
 from dpkit.leakage.attacks.statistics import guess_order
 from dpkit.types.adversary import Reconstruction
@@ -116,7 +116,7 @@ def recover_order(view: AdversaryView) -> ChannelOrder:
     found = find_order(augconv, conv, core=view.core)
     if found.method != "none" or conv.maps == 1:
         return found
-    return ChannelOrder(guess_order(features(view), conv)[0], "statistics", None)
+    return ChannelOrder(guess_order(next(feature_parts(view)), conv)[0], "statistics", None)
 
 
 def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
@@ -253,4 +253,5 @@ ATTACK: Final = Attack(
     needs="C^ac and the developer's first layer",
     sanitizers=("morph",),
     run=run,
+    unfit=without_layers,
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dpkit.types import AugConv
 
+    Outputs = tuple[int, tuple[tuple[int, int] | None, ...]]  # matrix; where in its window
     Piece = tuple[int, ...]  # matrix; first and end row, first and end column; where in the window
 
 ROWS_AT_ONCE_BYTES: Final = 2**26  # 64 MiB of float64
@@ -50,6 +51,42 @@ def gram(
             with np.errstate(invalid="ignore", over="ignore"):  # `finite` finds it
                 total += times * (rows.T @ rows)
     return finite("Aug-Conv", total)
+
+
+def output_rows(augconv: AugConv, groups: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
+    """Yield the rows of C^ac for each group of outputs, float64 [rows,k,β] at a time.
+
+    Parameters
+    ----------
+    groups
+        int64 [m,k,2]: m groups of k places of the features. Where blocks share a matrix and meet
+        a group alike, its rows come once.
+    """
+    pieces: dict[Outputs, None] = {}
+    for group in groups:
+        pieces.update(dict.fromkeys(_met(augconv, group)))
+    for index, places in pieces:
+        matrix = augconv.matrices[index]
+        count = max(1, ROWS_AT_ONCE_BYTES // (8 * matrix.shape[1] * len(places)))
+        for start in range(0, len(matrix), count):
+            part = matrix[start : start + count]
+            rows = np.zeros((len(part), len(places), part.shape[1]))
+            for i, place in enumerate(places):
+                if place is not None:
+                    rows[:, i] = part[:, :, place[0], place[1]]
+            yield finite("Aug-Conv", rows)
+
+
+def _met(augconv: AugConv, group: NDArray[np.int64]) -> Iterator[Outputs]:
+    """Yield each block's matrix, and where in its window the outputs of a group lie."""
+    for block, index in enumerate(augconv.matrix_of):
+        extent = augconv.matrices[index].shape[2:]
+        inside = group - augconv.windows[block]
+        is_met = ((inside >= 0) & (inside < extent)).all(axis=1)
+        if is_met.any():
+            places = ((int(y), int(x)) for y, x in inside)
+            met = zip(places, is_met, strict=True)
+            yield int(index), tuple(place if reached else None for place, reached in met)
 
 
 def row_chunks(matrix: NDArray[Any]) -> Iterator[slice]:

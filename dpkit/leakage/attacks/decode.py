@@ -19,17 +19,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of
+from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch, layers_of, without_layers
 from dpkit.leakage.attacks.channel_order import recover_order
 from dpkit.leakage.attacks.channel_order import sentence as say_order
 from dpkit.leakage.attacks.columns import ROWS_AT_ONCE_BYTES
 from dpkit.leakage.attacks.convolution import kernel_matrix, tap_places
-from dpkit.leakage.attacks.features import features
+from dpkit.leakage.attacks.features import feature_parts
 from dpkit.leakage.attacks.key import LARGEST_CORE, key_equations
 from dpkit.types import block_places
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from dpkit.types import FirstConv
@@ -69,16 +71,26 @@ def decoded(view: AdversaryView, order: Order) -> tuple[str, Matrix]:
         return "key", pixels(view, by_key(view, order))
     kernels = kernel_matrix(conv)[:, order]
     if is_determined and has_full_row_rank(kernels):
-        return "1x1", pixels(view, by_output(features(view), conv, kernels))
-    maps = features(view)
-    count = max(1, ROWS_AT_ONCE_BYTES // (8 * kernels.shape[0] * int(np.prod(maps.shape[2:]))))
-    parts = [maps[start : start + count] for start in range(0, len(maps), count)]
+        parts = [by_output(maps, conv, kernels) for maps in feature_parts(view)]
+        return "1x1", pixels(view, np.concatenate(parts))
+    steps = most_steps(kernels, len(view.targets) * int(np.prod(conv.output_shape[1:])))
     images = np.concatenate(
-        [by_all_outputs(part, conv, kernels, most_steps(kernels, maps)) for part in parts]
+        [
+            by_all_outputs(part, conv, kernels, steps)
+            for maps in feature_parts(view)
+            for part in _in_parts(maps, kernels)
+        ]
     )
-    is_cut_short = most_steps(kernels, maps) < MOST_STEPS
+    is_cut_short = steps < MOST_STEPS
     way = "deconvolve, stopped early: a lower bound" if is_cut_short else "deconvolve"
     return way, pixels(view, images)
+
+
+def _in_parts(maps: Matrix, kernels: Matrix) -> Iterator[Matrix]:
+    """Yield so many of the maps that what all taps read of them is 64 MiB."""
+    count = max(1, ROWS_AT_ONCE_BYTES // (8 * len(kernels) * int(np.prod(maps.shape[2:]))))
+    for start in range(0, len(maps), count):
+        yield maps[start : start + count]
 
 
 def by_key(view: AdversaryView, order: Order) -> Matrix:
@@ -157,9 +169,9 @@ def by_all_outputs(
     return found
 
 
-def most_steps(kernels: Matrix, maps: Matrix) -> int:
+def most_steps(kernels: Matrix, outputs: int) -> int:
     """Return how many steps of `by_all_outputs` are taken: fewer where one costs very much."""
-    one_step = 2 * len(kernels) ** 2 * len(maps) * int(np.prod(maps.shape[2:]))
+    one_step = 2 * len(kernels) ** 2 * outputs
     return int(np.clip(_OPERATIONS // max(1, one_step), 1, MOST_STEPS))
 
 
@@ -208,5 +220,6 @@ ATTACK: Final = Attack(
     needs="C^ac and the developer's first layer",
     sanitizers=("morph",),
     run=run,
+    unfit=without_layers,
     gives_key=True,
 )

@@ -16,7 +16,7 @@ from dpkit.leakage.attacks.channel_order import sentence as say_order
 from dpkit.leakage.attacks.convolution import kernel_matrix
 from dpkit.leakage.attacks.decode import decoded
 from dpkit.leakage.attacks.features import channel_views, features, principal_view
-from dpkit.leakage.attacks.scoring import Score, score_images, score_views
+from dpkit.leakage.scoring import Score, score_images, score_views
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,6 +36,30 @@ class PicturePair:
     scores: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class RecoveredPicture:
+    """An original, what is seen of it, and what one adversary made of that; private.
+
+    `original` and `recovered` u8 or u16 [h,w,1 or 3], `seen` u8 [h,w,1 or 3]; `scores` of what was
+    recovered, by metric (`ssim`, `psnr`).
+    """
+
+    name: str
+    original: NDArray[Any]
+    seen: NDArray[np.uint8]
+    recovered: NDArray[Any]
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructionPictures:
+    """What the best attack of one rung made of some images, the worst first; private."""
+
+    rung: str
+    title: str
+    images: tuple[RecoveredPicture, ...]
+
+
 def png_uri(pixels: NDArray[Any], longest: int) -> str:
     """Return u8 or u16 pixels [h,w,1 or 3] as a PNG data URI, shrunk to `longest` pixels a side.
 

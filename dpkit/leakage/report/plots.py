@@ -1,17 +1,12 @@
-"""Histograms of a report as SVG data URIs; the same figures give the same bytes."""
+"""Histograms of a report: one metric over all images, with the guesses marked."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from io import BytesIO
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
-
-import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.metrics import METRICS
+from dpkit.leakage.report.svg import BLUE, BROWN, INK, VIOLET, svg_uri
 from dpkit.leakage.report.words import number
 
 if TYPE_CHECKING:
@@ -21,46 +16,25 @@ if TYPE_CHECKING:
 
     from dpkit.types.evidence import Distribution
 
-INK: Final = "#22303c"
-BARS: Final = "#2f6690"
-GUESSES: Final = (("#a34700", "--"), ("#6b3fa0", ":"))  # told apart by dash as well as by colour
-
-# The salt stands for the random part of matplotlib's ids; paths need no font at the reader's.
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.hashsalt": "dpkit",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "text.color": INK,
-    "axes.edgecolor": "#8a949e",
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
+GUESSES: Final = ((BROWN, "--"), (VIOLET, ":"))  # told apart by dash as well as by colour
 
 
 def histogram_uri(measured: Distribution, guesses: Mapping[str, Distribution]) -> str:
     """Return the histogram of one metric, with the means of the guesses marked."""
-    with mpl.rc_context():
-        mpl.rcdefaults()  # not the reader's own settings
-        mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(5.2, 2.9), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
+
+    def draw(axes: Axes) -> None:
         _draw_bars(axes, measured)
         _label(axes, measured.metric)
         _draw_guesses(axes, measured.metric, guesses)
-        file = BytesIO()
-        metadata = {"Date": None, "Creator": None}
-        figure.savefig(file, format="svg", metadata=metadata, transparent=True)
-    return f"data:image/svg+xml;base64,{b64encode(file.getvalue()).decode()}"
+
+    return svg_uri(draw)
 
 
 def _draw_bars(axes: Axes, measured: Distribution) -> None:
     edges, total = measured.edges, max(sum(measured.counts), 1)
     widths = [right - left for left, right in pairwise(edges)]
     shares = [100 * count / total for count in measured.counts]
-    axes.bar(edges[:-1], shares, widths, align="edge", color=BARS, edgecolor="white", linewidth=0.4)
+    axes.bar(edges[:-1], shares, widths, align="edge", color=BLUE, edgecolor="white", linewidth=0.4)
     axes.set_ylim(0, 1.42 * max(shares, default=1))  # room for the names of the guesses
 
 
@@ -91,7 +65,6 @@ def _label(axes: Axes, metric: str) -> None:
     arrow = "more alike →" if entry.higher_is_more_alike else "← more alike"
     axes.set_xlabel(f"{entry.title}{unit}    {arrow}")
     axes.set_ylabel("% of images")
-    axes.spines[["top", "right"]].set_visible(False)
     left, right = axes.get_xlim()
     if metric == "ssim":
         left, right = min(left, -0.05), 1.05

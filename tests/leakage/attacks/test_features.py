@@ -14,7 +14,7 @@ from dpkit.leakage.attacks.features import (
     features,
     principal_view,
 )
-from dpkit.leakage.attacks.scoring import score_views
+from dpkit.leakage.scoring import score_views
 from tests.leakage.attacks.setting import convolution_matrix, first_conv, handed_over, he
 
 RNG = np.random.default_rng(8)

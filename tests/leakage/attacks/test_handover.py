@@ -12,7 +12,7 @@ import pytest
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.handover import handover_evidence
-from dpkit.leakage.attacks.scoring import Score, score_images, score_views
+from dpkit.leakage.scoring import Score, score_images, score_views
 from tests.leakage.attacks.setting import first_conv, handed_over, he, pictures
 
 RNG = np.random.default_rng(2)

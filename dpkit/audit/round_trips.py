@@ -1,8 +1,4 @@
-"""What a release looks like beside its originals, and what its key gives back.
-
-No attack is built yet: the report says so in its top line. Measured here, on a sample drawn by
-the release secret, is how exactly the key restores the originals.
-"""
+"""How exactly the key restores the originals, on a sample drawn by the release secret."""
 
 from __future__ import annotations
 

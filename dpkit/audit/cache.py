@@ -1,0 +1,105 @@
+"""Controls that an earlier audit computed, by a digest of everything that decides them.
+
+They were taken on photographs that everybody has and tell nothing of any release; a changed
+program, geometry, type, number of rows or seed gives another digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from dpkit.errors import DpkitError
+from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
+from dpkit.types.strict_json import dump, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+    from dpkit.audit.holdings import Stage
+    from dpkit.leakage.attacks.attack import Attack
+
+VERSION: Final = 1
+ROOMS: Final = ("audit", "kernels", "leakage", "nets", "sanitizers")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A control as a file."""
+
+    version: int
+    control: Control
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCache:
+    """A folder of controls; None keeps nothing.
+
+    Parameters
+    ----------
+    write
+        Writes a private file.
+    """
+
+    folder: Path | None
+    write: Callable[[Path, list[bytes]], None]
+
+    def control(
+        self, kind: str, attack: Attack, stage: Stage, compute: Callable[[], Control]
+    ) -> Control | None:
+        """Return the control of a kind, computed or from the cache; None where there is none."""
+        if kind == "positive" and not attack.weak:
+            return None
+        path = self.folder / f"{_digest(kind, attack, stage)}.json" if self.folder else None
+        if path is not None and (held := _held(path)):
+            return replace(held, is_cached=True)
+        found = compute()
+        if path is not None:
+            self.write(path, [dump(Kept(VERSION, found)).encode()])
+        return found
+
+
+def _held(path: Path) -> Control | None:
+    try:
+        return load(Kept, path.read_bytes(), "a kept control", VERSION).control
+    except (OSError, DpkitError):
+        return None
+
+
+def _digest(kind: str, attack: Attack, stage: Stage) -> str:
+    subject, options = stage.subject, stage.options
+    facts = {
+        "code": code_digest(),
+        "kind": kind,
+        "attack": attack.name,
+        "sanitizer": [subject.sanitizer.name, repr(subject.sanitizer)],
+        "geometry": asdict(subject.geometry),
+        "rows": [len(subject), len(subject.others), str(subject.values.dtype)],
+        "options": [options.mode, options.images, list(options.pairs), options.seed],
+        "public": subject.public_name,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of every source that decides what a control finds."""
+    digest = hashlib.sha256()
+    for room in ROOMS:
+        for source in _sources(files("dpkit") / room):
+            digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith(".py"):
+            yield entry

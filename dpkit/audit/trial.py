@@ -1,0 +1,92 @@
+"""One attack on one view: carried out, or why not, and how near it came."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from dpkit.errors import DpkitError
+from dpkit.leakage.attacks.attack import OutOfBudgetError
+from dpkit.leakage.denoise import denoised
+from dpkit.leakage.linkage import score_links
+from dpkit.leakage.recovery import Recovery, best_candidate, recovery
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dpkit.audit.holdings import Holding
+    from dpkit.leakage.attacks.attack import Attack, Effort
+    from dpkit.types.adversary import Reconstruction
+    from dpkit.types.audit import LinkScores
+
+Ended = Literal["done", "unfit", "timed out", "crashed"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What came of an attack.
+
+    Parameters
+    ----------
+    ended
+        `done`, or why there is no result: `reason` says it in words.
+    images, links
+        Scores of what it recovered; None where it recovers no such thing.
+    is_upper_bound
+        Whether the best of several pictures was chosen with the originals.
+    """
+
+    attack: Attack
+    held: str
+    ended: Ended
+    reason: str
+    seconds: float
+    found: Reconstruction | None = None
+    images: Recovery | None = None
+    links: LinkScores | None = None
+    is_upper_bound: bool = False
+
+
+def attempt(attack: Attack, holding: Holding, originals: NDArray[Any], effort: Effort) -> Trial:
+    """Carry an attack out and score it.
+
+    Parameters
+    ----------
+    originals
+        u8 or u16 [wanted,h,w,c]; the attack never sees them.
+    """
+    view, start = holding.view, time.monotonic()
+
+    def ended(how: Ended, reason: str) -> Trial:
+        return Trial(attack, holding.held, how, reason, time.monotonic() - start)
+
+    if reason := attack.unfit(view):
+        return ended("unfit", reason)
+    try:
+        found = attack.run(view, effort)
+    except OutOfBudgetError as error:
+        return ended("timed out", str(error))
+    except (DpkitError, ValueError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as error:
+        return ended("crashed", f"{type(error).__name__}: {error}"[:200])
+    seconds = time.monotonic() - start
+    images, is_upper_bound = _scored(found, originals, view.geometry.peak)
+    links = None
+    if found.links is not None and holding.owners is not None:
+        links = score_links(found.links, holding.owners)
+    return Trial(attack, holding.held, "done", "", seconds, found, images, links, is_upper_bound)
+
+
+def _scored(
+    found: Reconstruction, originals: NDArray[Any], peak: int
+) -> tuple[Recovery | None, bool]:
+    """Score what was recovered, noise filtered or not; candidates only where there is no more."""
+    if found.images is not None and np.isfinite(found.images).all():
+        plain = recovery(originals, found.images, peak)
+        clean = recovery(originals, denoised(np.clip(found.images, 0, peak), peak), peak)
+        return Recovery.best_of([plain, clean]), False
+    if found.candidates is not None:
+        return best_candidate(originals, found.candidates, peak), True
+    return None, False

@@ -1,0 +1,47 @@
+"""What to change about a release whose attacks succeeded, one sentence each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dpkit.types.audit import AttackResult
+
+MORPH: Final[Mapping[str, str]] = {
+    "A0": "Choose larger blocks (a smaller --kappa): what is seen at once is gone then.",
+    "A1": "Scatter the pixels and give every block its own core: --preset hardened.",
+    "A2": "Scatter the pixels and give every block its own core: --preset hardened.",
+    "A3": "Hide the class names, or leave labels out; give only to people who hold no set of the "
+    "same kind.",
+    "A4": "Withhold C^ac: it is the key. The developer can train a layer of their own on the "
+    "morphed values.",
+    "A5": "Withhold C^ac: it is the key. The developer can train a layer of their own on the "
+    "morphed values.",
+    "A6": "Leave out every picture that the developer may know, and take larger blocks (a smaller "
+    "--kappa) with --cores distinct: more known pictures are needed then.",
+    "A7": "Give only to people who hold none of the originals: whoever has them finds out whose "
+    "row is whose.",
+}
+MIX: Final[Mapping[str, str]] = {
+    "A0": "Half of every image stands in place: take --Nt 3 or more, and know that --p-replace 1 "
+    "alone leaves nothing.",
+    "A1": "Never release two mixed versions of an image.",
+    "A7": "Larger blocks name their owner less surely; nothing in this method hides an image from "
+    "somebody who holds it.",
+}
+ADVICE: Final[Mapping[str, Mapping[str, str]]] = {"morph": MORPH, "mix": MIX}
+CONTRACT: Final = (
+    "This is obfuscation, not encryption and not differential privacy: release to known people, "
+    "under a contract."
+)
+
+
+def advice(sanitizer: str, won: Sequence[AttackResult], word: str) -> tuple[str, ...]:
+    """Return what helps against the attacks that succeeded, and what always holds."""
+    known = ADVICE.get(sanitizer, {})
+    found = dict.fromkeys(known[result.rung] for result in won if result.rung in known)
+    if word == "unknown":
+        return ("Run the full audit on more images: dpkit audit RELEASE --images 512.", CONTRACT)
+    return (*found, CONTRACT)

@@ -1,0 +1,94 @@
+"""Rows of a release drawn for its audit: some with their originals, more without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from dpkit.audit import Subject, sample_rows
+from dpkit.audit.cache import ControlCache
+from dpkit.audit.options import MOST_BYTES
+from dpkit.pipeline.state import private_folder, state_root, write_private
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dpkit.audit import Options
+    from dpkit.engines import LocalEngine
+    from dpkit.pipeline.rows import ReleasedRows, Sample
+    from dpkit.sanitizers.base import Sanitizer
+    from dpkit.types import Geometry, Key, Secret, Task
+
+OWN_ROWS: Final = 4096  # with their originals, in a full audit
+_AT_ONCE: Final = 32  # rows in memory of one thread
+
+
+def rows_with_originals(options: Options, geometry: Geometry) -> int:
+    """Return how many rows are read with their originals: half are scored, half the adversary's."""
+    if not options.is_full:
+        return options.images
+    fitting = MOST_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
+    return max(2 * options.images, min(OWN_ROWS, fitting))
+
+
+def draw(
+    rows: ReleasedRows, count: int, secret: Secret, engine: LocalEngine
+) -> tuple[Sample, NDArray[np.int64]]:
+    """Return a sample drawn by the release secret, and the numbers of all rows in drawn order."""
+    drawn = sample_rows(len(rows), len(rows), secret)
+    spans = [drawn[start : min(start + _AT_ONCE, count)] for start in range(0, count, _AT_ONCE)]
+    read = list(engine.map(rows.read, [span for span in spans if len(span)]))
+    return joined(read), drawn
+
+
+def joined(samples: list[Sample]) -> Sample:
+    """Return several samples as one."""
+    paths = tuple(path for sample in samples for path in sample.paths)
+    names = ("numbers", "originals", "values", "targets", "groups")
+    columns = {name: np.concatenate([getattr(s, name) for s in samples]) for name in names}
+    return type(samples[0])(paths=paths, **columns)
+
+
+def subject_of(
+    rows: ReleasedRows,
+    sample: Sample,
+    drawn: NDArray[np.int64],
+    treated: tuple[Sanitizer, Key, Geometry],
+    *,
+    task: Task,
+    options: Options,
+) -> Subject:
+    """Return what is attacked: the sample, and further rows of groups that are not in it."""
+    sanitizer, key, geometry = treated
+    row_bytes = int(np.prod(sample.values.shape[1:])) * 4  # float32, as attacks compute
+    most = max(0, min(options.rows, MOST_BYTES // row_bytes) - len(sample.numbers) // 2)
+    further = drawn[~np.isin(drawn, sample.numbers)][:most]
+    others, targets = _further(rows, further, sample)
+    is_single = task == "single"
+    return Subject(
+        sanitizer,
+        geometry,
+        sample.values,
+        sample.originals,
+        sample.targets.astype(np.int64) if is_single else None,
+        sample.groups,
+        others,
+        targets.astype(np.int64) if is_single else np.zeros(len(others), np.int64),
+        restored=sanitizer.restore(sample.values, key, geometry) if sanitizer.restorable else None,
+    )
+
+
+def kept_controls() -> ControlCache:
+    """Return the controls in the user's state folder."""
+    return ControlCache(private_folder(state_root() / "controls"), write_private)
+
+
+def _further(
+    rows: ReleasedRows, numbers: NDArray[np.int64], sample: Sample
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not len(numbers):
+        return sample.values[:0], sample.targets[:0]
+    values, targets, groups = rows.values(numbers)
+    apart = ~np.isin(groups, sample.groups)
+    return values[apart], targets[apart]

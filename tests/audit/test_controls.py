@@ -1,0 +1,69 @@
+"""Controls: the same attacks where the answer is known."""
+
+import numpy as np
+import pytest
+
+from dpkit.audit.controls import null_control, positive_control, unkeyed, weakened
+from dpkit.leakage.attacks import ATTACKS
+from dpkit.leakage.attacks.attack import Effort
+from dpkit.sanitizers.mix import Mix
+from dpkit.sanitizers.morph import Morph
+from dpkit.types import Geometry
+from tests.audit.stages import stage, subject
+
+GEOMETRY = Geometry(3, 32, 32, 8)
+MORPHED = stage(kappa=16, n=120)
+
+
+class TestTheWeakenedSanitizer:
+    @pytest.mark.parametrize(("block", "kappa"), [(8, 384), (48, 64), (1, 3072), (3072, 1)])
+    def test_has_blocks_of_the_asked_size(self, block, kappa):
+        assert weakened(Morph(kappa=16), {"block": block}, GEOMETRY).kappa == kappa
+
+    def test_of_patches_stays_one_of_patches(self):
+        found = weakened(Morph(kappa=16, blocks="patch"), {"block": 40}, GEOMETRY)
+        assert (found.blocks, found.core_size(GEOMETRY)) == ("patch", 48)
+
+    def test_keeps_the_type_of_the_values(self):
+        assert weakened(Morph(dtype="float16"), {"cores": "shared"}, GEOMETRY).dtype == "float16"
+
+    def test_a_bounded_core_of_any_condition_can_become_another(self):
+        bounded = Morph(core="bounded", condition=50.0, interleave=True)
+        found = weakened(bounded, {"core": "orthogonal"}, GEOMETRY)
+        assert found == Morph(core="orthogonal", interleave=True)
+
+    def test_passes_over_what_another_sanitizer_has(self):
+        assert weakened(Mix(), {"block": 8, "core": "orthogonal"}, GEOMETRY) == Mix()
+
+
+class TestValuesWithAFreshKeyEach:
+    @pytest.mark.parametrize("kappa", [1, 16, 256])
+    def test_have_the_energy_of_the_originals(self, kappa):
+        asked = subject(kappa=kappa, n=200, more=0)
+        fresh, plain = unkeyed(asked), asked.sanitizer.plain(asked.originals, asked.geometry)
+        assert fresh.dtype == plain.dtype
+        assert (fresh**2).sum() == pytest.approx((plain**2).sum(), rel=0.1)
+
+    def test_have_blocks_with_the_products_that_one_core_would_keep_on_average(self):
+        asked = subject(kappa=2, n=2, more=0)
+        plain = asked.sanitizer.plain(asked.originals, asked.geometry).reshape(2, 2, -1)
+        fresh = unkeyed(asked).reshape(2, 2, -1)
+        assert fresh[0] @ fresh[0].T == pytest.approx(plain[0] @ plain[0].T, rel=0.35)
+
+    def test_of_a_mixed_release_are_of_images_that_nobody_holds(self):
+        asked = subject("mix", Lb=4, Wb=4, Ns=2)
+        pieces = {image.tobytes() for image in np.moveaxis(asked.originals, -1, 1)}
+        assert not any(image.tobytes() in pieces for image in unkeyed(asked))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, a in ATTACKS.items() if a.is_for("morph") and a.weak and a.is_quick]
+)
+class TestEveryQuickAttackOnMorphing:
+    def test_succeeds_where_it_is_known_to(self, name):
+        found = positive_control(ATTACKS[name], MORPHED, Effort())
+        assert found.passed, found
+
+    def test_finds_nothing_where_every_image_has_a_key(self, name):
+        found = null_control(ATTACKS[name], MORPHED, Effort())
+        assert found.passed, found
