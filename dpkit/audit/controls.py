@@ -24,7 +24,7 @@ from dpkit.audit.trial import attempt
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.judgement import beats, is_linked
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.morph import CONDITION, Morph
 from dpkit.types import Secret, patch_side
 from dpkit.types.audit import Control
 
@@ -71,6 +71,8 @@ def weakened(sanitizer: Sanitizer, weak: Mapping[str, Json], geometry: Geometry)
     """Return the sanitizer with other parameters; `block` chooses κ by the values of a block."""
     names = {field.name for field in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass
     given: dict[str, Any] = {name: value for name, value in weak.items() if name in names}
+    if isinstance(sanitizer, Morph) and given.get("core", sanitizer.core) != "bounded":
+        given["condition"] = CONDITION  # another would be refused
     changed: Sanitizer = replace(sanitizer, **given)  # type: ignore[type-var]  # every sanitizer is a dataclass
     if BLOCK not in weak or not isinstance(changed, Morph):
         return changed
