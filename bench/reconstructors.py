@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import skimage.data
 import torch
-from dpkit.leakage.scoring import score_images
 from torch import nn
 
 from bench.harness import Figure
