@@ -32,14 +32,17 @@ BENCHES = {
     "mix-kernel": "bench.mix_kernel",
     "mix-job": "bench.mix_job",
     "table4": "bench.table4",
+    "audit-mixing": "bench.audit_mixing",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
+    "intersection-attack": "bench.intersection_attack",
     "overheads": "bench.overheads",
 }
 LONG = {  # only where they are named
     "utility": "bench.utility",
     "mole": "bench.mole_table1",
     "audit-moments": "bench.audit_moments",
+    "reconstructors": "bench.reconstructors",
 }
 
 

@@ -108,31 +108,54 @@ def _attacked(kappa: int, dtype: str, seed: int) -> Outcome:
     rng = np.random.default_rng(seed)
     originals = jpeg_crops(OF_A_CLASS, SHAPE[1])[0]
     q = int(np.prod(SHAPE)) // kappa
-    core, order = _core(rng, q), rng.permutation(MAPS)
-    weight = rng.standard_normal((MAPS, 3, 3, 3)).astype(np.float32) * np.sqrt(2 / 27)
-    conv = FirstConv(
-        weight.astype(np.float32), None, (1, 1), (1, 1, 1, 1), (1, 1), 1, SHAPE[1:], "none"
-    )
-    rows = np.moveaxis(originals, -1, 1).reshape(len(originals), kappa, q) / 255
-    view = AdversaryView(
-        (rows @ core).astype(dtype).reshape(-1, *SHAPE),
-        Geometry(*SHAPE, 8),
-        "morph",
-        {"blocks": "raster", "kappa": kappa, "cores": "shared", "core": "gaussian"},
-        np.array([[1 / 255] * 3, [0.0] * 3]),
-        augconv=_augconv(conv, np.linalg.inv(core), order, kappa, dtype),
-        first_conv=conv,
-    )
+    core, order = drawn_core(rng, q), rng.permutation(MAPS)
+    conv = he_layer(rng, SHAPE, MAPS)
+    view = handed_over(conv, originals, core, order, dtype)
     start = cpu_seconds()
     evidence = handover_evidence(view, originals, order)
     seconds = cpu_seconds() - start
+    rows = np.moveaxis(originals, -1, 1).reshape(len(originals), kappa, q) / 255
     restored = view.values.reshape(rows.shape).astype(np.float64) @ np.linalg.inv(core)
     errors = ((restored - rows) ** 2).mean(axis=(1, 2))
     psnr = float(np.minimum(-10 * np.log10(errors), 200).mean())
     return Outcome(evidence, seconds, float(np.linalg.cond(core)), psnr)
 
 
-def _core(rng: np.random.Generator, q: int) -> NDArray[np.float64]:
+def he_layer(rng: np.random.Generator, shape: tuple[int, int, int], maps: int) -> FirstConv:
+    """Draw a layer of 3x3 kernels, stride 1 and padding 1 (He et al. 2015)."""
+    weight = rng.standard_normal((maps, shape[0], 3, 3)) * np.sqrt(2 / (9 * shape[0]))
+    return of_kernels(weight.astype(np.float32), shape)
+
+
+def of_kernels(weight: NDArray[np.float32], shape: tuple[int, int, int]) -> FirstConv:
+    """Return the layer of some 3x3 kernels, stride 1 and padding 1."""
+    size = (shape[1], shape[2])
+    return FirstConv(weight, None, (1, 1), (1, 1, 1, 1), (1, 1), 1, size, "none")
+
+
+def handed_over(
+    conv: FirstConv,
+    originals: NDArray[np.uint8],
+    core: NDArray[np.float64],
+    order: NDArray[Any],
+    dtype: str,
+) -> AdversaryView:
+    """Morph images with one core for all blocks, and hand over C^ac in that channel order."""
+    shape, q = conv.input_shape, len(core)
+    kappa = int(np.prod(shape)) // q
+    rows = np.moveaxis(originals, -1, 1).reshape(len(originals), kappa, q) / 255
+    return AdversaryView(
+        (rows @ core).astype(dtype).reshape(-1, *shape),
+        Geometry(*shape, 8),
+        "morph",
+        {"blocks": "raster", "kappa": kappa, "cores": "shared", "core": "gaussian"},
+        np.array([[1 / 255] * shape[0], [0.0] * shape[0]]),
+        augconv=_augconv(conv, np.linalg.inv(core), order, kappa, dtype),
+        first_conv=conv,
+    )
+
+
+def drawn_core(rng: np.random.Generator, q: int) -> NDArray[np.float64]:
     """Draw a Gaussian core as `morph` does: again where its condition number is above 40 q."""
     while True:
         core = rng.standard_normal((q, q)) / np.sqrt(q)
@@ -145,12 +168,12 @@ def _augconv(
 ) -> AugConv:
     weight = torch.from_numpy(conv.weight[order])
     matrices = []
-    for places in block_places("raster", kappa, SHAPE):
-        rows = np.zeros((len(places), int(np.prod(SHAPE))), np.float32)
+    for places in block_places("raster", kappa, conv.input_shape):
+        rows = np.zeros((len(places), int(np.prod(conv.input_shape))), np.float32)
         rows[:, places] = inverse
-        maps = conv2d(torch.from_numpy(rows.reshape(-1, *SHAPE)), weight, padding=1)
+        maps = conv2d(torch.from_numpy(rows.reshape(-1, *conv.input_shape)), weight, padding=1)
         matrices.append(maps.numpy().astype(dtype))
     return AugConv(
         tuple(matrices), np.arange(kappa, dtype=np.int32), np.zeros((kappa, 2), np.int32), None,
-        "raster", SHAPE, conv.output_shape, "bench", {},
+        "raster", conv.input_shape, conv.output_shape, "bench", {},
     )  # fmt: skip

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dpkit.sanitizers.base import Sanitizer
+    from dpkit.types import Json
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -97,7 +98,8 @@ _RELEASING = (
     click.option("--shard-mb", type=int, default=256, show_default=True,
                  help="Mebibytes of a shard, and of memory for it."),
     click.option("--audit", type=click.Choice(["none", "quick", "full"]), default="quick",
-                 show_default=True, help="Attack the release before it is published."),
+                 show_default=True, envvar="DPKIT_AUDIT", show_envvar=True,
+                 help="Attack the release before it is published."),
     click.option("--audit-images", type=int, default=256, show_default=True,
                  help="Sample for baselines and the measured restoration, and that is attacked."),
     click.option("--utility", is_flag=True,
@@ -117,8 +119,8 @@ def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         own = (*_MIXING, remix_option) if is_mixing(sanitizer) else ()
         options = (
-            *_parameters(sanitizer), *own, *_READING, *_LABELS, *_releasing(sanitizer),
-            *gate_options, out_option,
+            *_presets(sanitizer), *_parameters(sanitizer), *own, *_READING, *_LABELS,
+            *_releasing(sanitizer), *gate_options, out_option,
         )  # fmt: skip
         for option in reversed(options):
             command = option(command)
@@ -147,10 +149,11 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         for name in values
         if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
     }
+    preset = _preset(sanitizer, values, given)
     return ReleaseRequest(
         source=values["source"],
         out=values["out"],
-        sanitizer=sanitizer(**_pick(values, (f.name for f in fields(sanitizer)))),  # type: ignore[arg-type]  # every sanitizer is a dataclass
+        sanitizer=sanitizer(**_pick(values | preset, (f.name for f in fields(sanitizer)))),  # type: ignore[arg-type]  # every sanitizer is a dataclass
         table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
         split=Split(values["split"]),
@@ -162,7 +165,7 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         ),
         **_pick(values, (option_name(option) for option in _releasing(sanitizer))),
         **(_pick(values, _MIXING_NAMES) if is_mixing(sanitizer) else {}),
-        given=frozenset(given),
+        given=frozenset(given | preset.keys()),
     )
 
 
@@ -185,11 +188,28 @@ def _parameters(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     return [_option(field) for field in fields(sanitizer)]  # type: ignore[arg-type]  # every sanitizer is a dataclass
 
 
+def _presets(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
+    """Return the option that sets several parameters by one word, if there are such words."""
+    if not sanitizer.presets:
+        return []
+    said = "Sets several of the options below by one word; those that you give as well win."
+    return [click.option("--preset", type=click.Choice(tuple(sanitizer.presets)), help=said)]
+
+
+def _preset(sanitizer: type[Sanitizer], values: dict[str, Any], given: set[str]) -> dict[str, Json]:
+    """Return what a preset sets, where the user has not said otherwise."""
+    name = values.get("preset")
+    chosen = sanitizer.presets[name] if name else {}
+    return {key: value for key, value in chosen.items() if key not in given}
+
+
 def _option(field: Any) -> Callable[[Any], Any]:
     choices = field.metadata["choices"]
     symbol = field.metadata["symbol"]
+    words = field.name.replace("_", "-")
+    is_flag = isinstance(field.default, bool)
     return click.option(
-        f"--{field.name.replace('_', '-')}",
+        f"--{words}/--no-{words}" if is_flag else f"--{words}",
         field.name,
         type=click.Choice(choices) if choices else type(field.default),
         default=field.default,

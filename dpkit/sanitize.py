@@ -16,7 +16,7 @@ from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import require_plan
 from dpkit.readers.rule import ReadRule
 from dpkit.release.read import Release
-from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers import sanitizer_of
 from dpkit.types import ImageBatch
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class Sanitize:
     def __init__(self, keystore: Keystore, key_id: str) -> None:
         sealed = keystore.get(key_id, "key")
         settings: dict[str, Any] = dict(sealed.settings)
-        sanitizer = SANITIZERS[settings["sanitizer"]]
+        sanitizer = sanitizer_of(settings["sanitizer"], settings["parameters"])
         if sanitizer.fresh_keys:
             raise UsageError(
                 f"key {key_id} of {sanitizer.name} serves one release and no other image",
                 remedy=f"release the new images by `dpkit {sanitizer.name}`",
             )
-        self._sanitizer: Sanitizer = sanitizer(**settings["parameters"])
+        self._sanitizer: Sanitizer = sanitizer
         self._geometry = ReadRule.from_json(settings["rule"]).geometry
         self._key = open_key(sealed)
 
@@ -81,7 +81,7 @@ class Sanitize:
         return self._geometry
 
     def __call__(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return what a release holds of images.
+        """Return what a release holds of images; dither alone is drawn anew, by their pixels.
 
         Parameters
         ----------

@@ -34,6 +34,25 @@ def morphed(image, cores, peak, mean, std):
     return (row @ dense_matrix(cores)).reshape(image.shape[2], *image.shape[:2])
 
 
+def scattered(image, cores, normalisation, routes, noise=None):
+    """T [N] of one image [h,w,c] whose blocks take their values, and lay them, by loops."""
+    peak, mean, std = normalisation
+    row = np.array(unrolled(image, peak, mean, std))
+    if noise is not None:  # in grey levels, in the order of D^r
+        row += noise / (peak * np.repeat(std, row.size // len(std)))
+    come = np.arange(row.size)
+    taken = come if routes.taken is None else routes.taken
+    laid = come if routes.laid is None else routes.laid
+    q, out = len(cores[0]), np.zeros(row.size)
+    for block, core in enumerate(cores):
+        for j in range(q):
+            total = 0.0
+            for i in range(q):
+                total += row[taken[block * q + i]] * core[i][j]
+            out[laid[block * q + j]] = total
+    return out
+
+
 def patch_morphed(image, cores, peak, side):
     """T [c,h,w] of one image [h,w,c] whose blocks are patches of side x side, by loops."""
     height, width, channels = image.shape

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from dpkit.augconv import matrix_pieces, plan_augconv, shuffled, ungrouped, whole_matrix
-from dpkit.kernels.blocks import multiply
+from dpkit.kernels.blocks import Routes, multiply
 from dpkit.types import AugConv, FirstConv, block_places, patch_side
 
 
@@ -83,7 +83,7 @@ def test_features_of_released_values_are_those_of_the_originals(problem):
     images = np.random.default_rng(1).random((2, *layer.input_shape))
     rows, values = images.reshape(2, -1), np.empty((2, images[0].size))
     places = block_places(blocks, kappa, layer.input_shape).reshape(-1)
-    multiply(rows, cores, values, places)
+    multiply(rows, cores, values, Routes(places, places))
     plan = plan_augconv(layer, blocks, kappa, is_distinct=len(cores) > 1)
     matrices = made(plan, cores.swapaxes(1, 2))
     expected = convolution(layer, images)

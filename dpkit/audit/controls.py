@@ -2,7 +2,8 @@
 
     positive   the sanitizer with parameters under which the attack is known to succeed; where it
                does not even there, it has no power at this size and counts as not run
-    null       a fresh key for every image: nothing may beat the guess
+    null       a fresh key for every image, and where there is a gallery, one that holds none of
+               them: nothing may beat the guess
 
 Originals of controls are crops of photographs that everybody has, so that a control says nothing
 about the provider's images and can be kept for the next audit (`cache.py`).
@@ -17,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.audit.holdings import Stage, holdings
+from dpkit.audit.holdings import Holding, Stage, holdings
 from dpkit.audit.photographs import PRIVATE, crops
 from dpkit.audit.subject import Subject, sanitized
 from dpkit.audit.trial import attempt
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.judgement import beats, is_linked
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.morph import CONDITION, Morph
 from dpkit.types import Secret, patch_side
 from dpkit.types.audit import Control
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 MOST_SCORED: Final = 48  # images of a control
 BLOCK: Final = "block"
+GALLERY: Final = "A7"
+STRANGERS: Final = 1  # a seed: other crops than those of the gallery
 
 
 def positive_control(attack: Attack, like: Stage, effort: Effort) -> Control:
@@ -56,10 +59,19 @@ def positive_control(attack: Attack, like: Stage, effort: Effort) -> Control:
 def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     """Attack images that have a key each; passed where the attack finds nothing."""
     subject = _photographed(like.subject.sanitizer, like)
+    if attack.rung == GALLERY:  # whoever is in the gallery must not be among the released
+        strangers = _photographed(like.subject.sanitizer, like, seed=STRANGERS)
+        return _null(attack, subject, unkeyed(strangers), like, effort)
+    return _null(attack, subject, unkeyed(subject), like, effort)
+
+
+def _null(
+    attack: Attack, subject: Subject, values: NDArray[Any], like: Stage, effort: Effort
+) -> Control:
     none = slice(0, 0)
     subject = replace(
         subject,
-        values=unkeyed(subject),
+        values=values,
         others=subject.others[none],
         other_labels=subject.other_labels[none],
     )
@@ -71,6 +83,8 @@ def weakened(sanitizer: Sanitizer, weak: Mapping[str, Json], geometry: Geometry)
     """Return the sanitizer with other parameters; `block` chooses κ by the values of a block."""
     names = {field.name for field in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass
     given: dict[str, Any] = {name: value for name, value in weak.items() if name in names}
+    if isinstance(sanitizer, Morph) and given.get("core", sanitizer.core) != "bounded":
+        given["condition"] = CONDITION  # another would be refused
     changed: Sanitizer = replace(sanitizer, **given)  # type: ignore[type-var]  # every sanitizer is a dataclass
     if BLOCK not in weak or not isinstance(changed, Morph):
         return changed
@@ -135,13 +149,18 @@ def _control(
     stage = Stage.of(subject, small)
     tried = [
         attempt(attack, holding, stage.originals, effort)
-        for holding in holdings(attack.rung, stage)[-1:]
+        for holding in _easiest(attack.rung, stage)
     ]
     if not tried or tried[0].ended != "done":
         reason = tried[0].reason if tried else "nobody holds what it needs"
         return Control(f"{setting}: {reason}", "none", 0.0, 0.0, False, False)
     fell, measure = _judged(tried[0], stage)
     return Control(setting, measure.name, measure.value, measure.limit, fell == should_fall, False)
+
+
+def _easiest(rung: str, stage: Stage) -> list[Holding]:
+    """Return the view that helps most: the most known images, the nearest pictures."""
+    return holdings(rung, stage)[-1:] if rung == "A6" else holdings(rung, stage)[:1]
 
 
 def _judged(trial: Trial, stage: Stage) -> tuple[bool, _Measure]:
@@ -176,12 +195,14 @@ def guess_recoveries(stage: Stage) -> list[tuple[str, Recovery]]:
     ]
 
 
-def _photographed(sanitizer: Sanitizer, like: Stage) -> Subject:
+def _photographed(sanitizer: Sanitizer, like: Stage, seed: int = 0) -> Subject:
     """Return photographs in place of the originals, as many in each place; not yet released."""
     geometry = like.subject.geometry
     seen = len(like.subject.others)
     count = len(like.subject)
-    pixels, which = crops(PRIVATE, count + seen, geometry, np.random.default_rng(like.options.seed))
+    pixels, which = crops(
+        PRIVATE, count + seen, geometry, np.random.default_rng([like.options.seed, seed])
+    )
     return Subject(
         sanitizer,
         geometry,

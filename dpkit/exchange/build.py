@@ -159,8 +159,9 @@ def _expected_seconds(plan: AugConvPlan, inverses: NDArray[np.float64], cost: Co
 
 
 def refuse_foreign(layer: FirstConv, morphed: Morphed) -> None:
-    """Raise `UsageError` where a first layer was made for other images than the release's."""
+    """Raise `UsageError` where a first layer does not fit the release, or none would."""
     geometry, morph = morphed.geometry, morphed.morph
+    _refuse_interleaved(morphed)
     shape = (geometry.channels, geometry.height, geometry.width)
     if layer.input_shape != shape:
         raise UsageError(
@@ -179,6 +180,16 @@ def refuse_foreign(layer: FirstConv, morphed: Morphed) -> None:
             f"release by {morph.normalize!r}",
             remedy=f"release again with --normalize {layer.normalize}, or train the layer on "
             f"{morph.normalize}",
+        )
+
+
+def _refuse_interleaved(morphed: Morphed) -> None:
+    if morphed.morph.interleave:
+        raise UsageError(
+            f"release {morphed.release_id} is interleaved: its pixels were scattered secretly, so "
+            "Aug-Conv would have no windows, and would hand over the scatter and the key",
+            remedy="the developer trains on the release as it is, with the first layer that it "
+            "names; or release again with --no-interleave",
         )
 
 

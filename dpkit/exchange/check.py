@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.kernels.blocks import multiply
+from dpkit.kernels.blocks import Routes, multiply
 from dpkit.release.tensors import matrix_name
 from dpkit.types import block_places
 
@@ -30,7 +30,8 @@ def feature_error(sealed: SealedObject, plan: AugConvPlan, morphed: Morphed, ima
     values = sampled.reshape(len(sampled), -1)
     places = block_places(plan.blocks, plan.kappa, plan.layer.input_shape)
     restored = np.empty(values.shape)
-    multiply(values.astype(np.float64), morphed.inverses(), restored, places.reshape(-1))
+    routes = Routes(places.reshape(-1), places.reshape(-1))
+    multiply(values.astype(np.float64), morphed.inverses(), restored, routes)
     expected = _convolved(plan, restored)
     found = _features(sealed, plan, values, places)
     size = float(np.linalg.norm(expected))

@@ -12,7 +12,7 @@ from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import require_plan
 from dpkit.release.read import Release
 from dpkit.rng import Stream, derive
-from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers import SANITIZERS, sanitizer_of
 from dpkit.sanitizers.forms import inverses
 from dpkit.sanitizers.morph import Morph
 
@@ -51,8 +51,8 @@ class Morphed:
         """
         release = Release.open(path, verify="quick")
         entry = release.manifest.sanitizer
-        parameters: dict[str, Any] = dict(entry.parameters)
-        morph = SANITIZERS[entry.name](**parameters) if entry.name in SANITIZERS else None
+        known = entry.name in SANITIZERS
+        morph = sanitizer_of(entry.name, entry.parameters) if known else None
         if not isinstance(morph, Morph):
             raise UsageError(
                 f"release {release.manifest.release_id} was made by {entry.name}: its values are "

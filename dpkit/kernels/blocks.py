@@ -4,8 +4,9 @@
     D^r      rows       images unrolled channel by channel, row by row, [n,N], N = αhw
     κ, q     κ, q       blocks of an image and their length, N = κq
     M′       cores      [1,q,q], one core for all blocks, or [κ,q,q], one for each
-             places     int64 [N], where the values of each block stand in D^r; None: as they come
+             routes     where the values of each block stand in D^r, and its products in T
              affine     [2,c], scale and bias: D = pixel * scale + bias, by channel
+             noise      [n,N], in grey levels: D = (pixel + noise) * scale + bias
 
 Every function takes arrays and writes into `out`. An image's pixels are touched once, in a
 compiled loop without the interpreter lock; the products are the BLAS library's.
@@ -13,7 +14,7 @@ compiled loop without the interpreter lock; the products are the BLAS library's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class Routes(NamedTuple):
+    """The order of an image's values before and after its blocks are multiplied.
+
+    `taken` int64 [N]: block by block, where each value is taken from; `laid` int64 [N]: where each
+    product is laid. None: as they come. Neither names a place twice.
+    """
+
+    taken: NDArray[np.int64] | None = None
+    laid: NDArray[np.int64] | None = None
+
+    def back(self) -> Routes:
+        """Return the way from products to values."""
+        return Routes(self.laid, self.taken)
+
+
+STRAIGHT: Final = Routes()
+
+
 def morph(
     pixels: NDArray[Any],
     affine: NDArray[np.float32],
@@ -30,7 +49,8 @@ def morph(
     *,
     tile: int,
     out: NDArray[Any],
-    places: NDArray[np.int64] | None = None,
+    routes: Routes = STRAIGHT,
+    noise: NDArray[np.float32] | None = None,
 ) -> None:
     """Morph `pixels` u8 or u16 [n,h,w,c] into `out` float32 or float16 [n,N], `tile` at a time.
 
@@ -44,11 +64,14 @@ def morph(
     for start in range(0, images, tile):
         part = flat[start : start + tile]
         k = len(part)
-        unroll(part, affine, rows[:k].reshape(k, channels, -1))
+        planes = rows[:k].reshape(k, channels, -1)
+        unroll(part, affine, planes)
+        if noise is not None:
+            add_noise(noise[start : start + k].reshape(planes.shape), affine[0], planes)
         if products is None:
-            multiply(rows[:k], cores, out[start : start + k], places)
+            multiply(rows[:k], cores, out[start : start + k], routes)
             continue
-        multiply(rows[:k], cores, products[:k], places)
+        multiply(rows[:k], cores, products[:k], routes)
         with np.errstate(over="ignore"):  # the caller looks for infinities
             out[start : start + k] = products[:k]
 
@@ -60,16 +83,19 @@ def unmorph(
     *,
     tile: int,
     out: NDArray[Any],
-    places: NDArray[np.int64] | None = None,
+    routes: Routes = STRAIGHT,
 ) -> None:
-    """Undo `morph`: `values` [n,N] into the pixels `out` u8 or u16 [n,h,w,c], in float64."""
+    """Undo `morph`: `values` [n,N] into the pixels `out` u8 or u16 [n,h,w,c], in float64.
+
+    `routes` are those of `morph`; noise below half a grey level is rounded away.
+    """
     images, height, width, channels = out.shape
     scale, bias = affine[:, :, None, None]
     peak = np.iinfo(out.dtype).max
     for start in range(0, images, tile):
         rows = values[start : start + tile].astype(np.float64)
         products = np.empty_like(rows)
-        multiply(rows, inverses, products, places)
+        multiply(rows, inverses, products, routes.back())
         planes = (products.reshape(-1, channels, height, width) - bias) / scale
         levels = np.clip(np.rint(planes), 0, peak)
         out[start : start + tile] = levels.transpose(0, 2, 3, 1)
@@ -79,20 +105,22 @@ def multiply(
     rows: NDArray[Any],
     cores: NDArray[Any],
     out: NDArray[Any],
-    places: NDArray[np.int64] | None = None,
+    routes: Routes = STRAIGHT,
 ) -> None:
     """Multiply each block of `rows` [n,N] by its core in `cores` [1 or κ,q,q], into `out` [n,N].
 
-    A product stands where its block stood. All three share one dtype; `rows` and `out` are
-    C-contiguous and do not overlap.
+    All three share one dtype; `rows` and `out` are C-contiguous and do not overlap.
     """
-    if places is None:
-        _multiply_runs(rows, cores, out)
+    blocks = rows
+    if routes.taken is not None:
+        blocks = np.empty_like(rows)
+        gather(rows, routes.taken, blocks)
+    if routes.laid is None:
+        _multiply_runs(blocks, cores, out)
         return
-    blocks, products = np.empty_like(rows), np.empty_like(rows)
-    gather(rows, places, blocks)
+    products = np.empty_like(rows)
     _multiply_runs(blocks, cores, products)
-    scatter(products, places, out)
+    scatter(products, routes.laid, out)
 
 
 def _multiply_runs(rows: NDArray[Any], cores: NDArray[Any], out: NDArray[Any]) -> None:
@@ -119,6 +147,17 @@ def scatter(rows: NDArray[Any], places: NDArray[np.int64], out: NDArray[Any]) ->
     for i in range(len(rows)):
         for j in range(len(places)):
             out[i, places[j]] = rows[i, j]
+
+
+@compiled
+def add_noise(
+    noise: NDArray[np.float32], scale: NDArray[np.float32], rows: NDArray[np.float32]
+) -> None:
+    """Add `noise` [n,c,hw], in grey levels, to the D^r in `rows` [n,c,hw] of `scale` [c]."""
+    for i in range(len(rows)):
+        for c in range(len(scale)):
+            for p in range(rows.shape[2]):
+                rows[i, c, p] += noise[i, c, p] * scale[c]
 
 
 @compiled

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 RATES: Final = (3e-3, 1e-3, 3e-4)
 TRIAL_ROUNDS: Final = 4  # that each rate gets before the best goes on
+FOR_TRIAL: Final = 0.1  # of the time, for each rate at the most
 HELD_OUT: Final = 10  # one in so many
 BATCH: Final = 32
 STEPS_A_ROUND: Final = 20  # at the least
-PATIENCE: Final = 6  # rounds without an improvement until the rate falls
+PATIENCE: Final = 4  # rounds without an improvement until the rate falls
 DROPS: Final = 2  # of the rate, to a third each
 IMPROVEMENT: Final = 0.998  # a loss below this share of the best one is better
 MOST_STEPS: Final = {True: 20_000, False: 1_500}  # full and quick
@@ -99,14 +100,12 @@ def fit(lesson: Lesson, effort: Effort) -> Fit:
     OutOfBudgetError
         Not even one round could be ended.
     """
-    runs: list[_Run] = []
-    for rate in RATES:
-        if runs and effort.left <= 0:
-            break
-        runs.append(_Run(lesson, rate, effort))
-        runs[-1].go(TRIAL_ROUNDS)
+    runs = [_Run(lesson, rate, effort) for rate in RATES]
+    trial = FOR_TRIAL * effort.left  # known only now: torch's first optimizer takes seconds to load
+    for run in runs:
+        run.go(TRIAL_ROUNDS, effort.left - trial)
     best = min(runs, key=lambda run: run.best)
-    best.go(MOST_STEPS[True])
+    best.go(MOST_STEPS[True], 0)
     return best.ended()
 
 
@@ -128,17 +127,18 @@ class _Run:
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate)
         self.generator = _generator(effort.seed)
         self.steps = self.stale = self.drops = 0
-        self.is_cut = False
         self.best = self._held_out_loss()
         self.state = copy.deepcopy(self.network.state_dict())
 
-    def go(self, rounds: int) -> None:
-        """Train so many rounds, or until it has converged or was cut."""
+    def go(self, rounds: int, until: float) -> None:
+        """Train so many rounds, or until it has converged or only `until` seconds are left."""
         for _ in range(rounds):
-            if self.has_converged or self.is_cut:
+            if self.has_converged or self.steps >= MOST_STEPS[self.effort.is_full]:
                 return
-            self._round()
+            is_over = self._round(max(0.0, until))
             self._judge()
+            if is_over:
+                return
 
     @property
     def has_converged(self) -> bool:
@@ -152,17 +152,18 @@ class _Run:
         self.network.load_state_dict(self.state)
         return Fit(self.network.eval(), self.best, self.rate, self.steps, self.has_converged)
 
-    def _round(self) -> None:
+    def _round(self, until: float) -> bool:
+        """Pass over the examples at least once; say whether the time was up before."""
         self.network.train()
         count = len(self.lesson.learned)
         passes = -(-STEPS_A_ROUND * BATCH // count)
         orders = [torch.randperm(count, generator=self.generator) for _ in range(passes)]
         for batch in torch.split(torch.cat(orders), BATCH):
-            self.is_cut = self.effort.left <= 0 or self.steps >= MOST_STEPS[self.effort.is_full]
-            if self.is_cut:
-                return
+            if self.effort.left <= until:
+                return True
             if len(batch) > 1:  # a batch norm needs two
                 self._step(self.lesson.learned[batch])
+        return False
 
     def _step(self, chosen: Tensor) -> None:
         self.optimizer.zero_grad()

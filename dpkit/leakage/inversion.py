@@ -97,9 +97,10 @@ def inverted(
     while step < steps and effort.left > 0:
         done = max(step / steps, 1 - effort.left / effort.seconds)
         optimizer.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * done)) / 2
-        total = (network.misfits(pictures, values) + weight * roughness(pictures)).sum()
-        if not total.requires_grad:
+        misfits = network.misfits(pictures, values)
+        if not misfits.requires_grad:
             raise UsageError("the network cannot be differentiated: no gradient comes back")
+        total = (misfits + weight * roughness(pictures)).sum()
         (pictures.grad,) = torch.autograd.grad(total, pictures)
         optimizer.step()
         with torch.no_grad():

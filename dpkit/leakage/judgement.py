@@ -80,12 +80,7 @@ def judge(
     word, said = _said(won, keys, is_pictured=is_pictured)
     if not had_power:
         word, said = "unknown", "unknown: no attack of this suite had power here"
-    unknown = len(results) - had_power
-    rest = f"; what the other {unknown} would find is unknown" if unknown else ""
-    counted = f"{had_power} of {len(results)} attacks had power here{rest}"
-    return Verdict(
-        word, f"{said} ({counted})", advice(sanitizer, won, word), had_power, len(results)
-    )
+    return Verdict(word, said, advice(sanitizer, won, word), had_power, len(results))
 
 
 def _said(

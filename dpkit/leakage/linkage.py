@@ -14,15 +14,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.stats import beta
 
 from dpkit.errors import UsageError
-from dpkit.types.audit import Interval, LinkScores
+from dpkit.leakage.intervals import exact_share
+from dpkit.types.audit import LinkScores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OUTSIDE: Final = 0.05  # of an interval of 95 %
+    from dpkit.types.audit import Interval
+
 LEAST_ACCEPTED: Final = 10  # false pairs at a threshold, or its place is left to chance
 
 
@@ -45,7 +46,7 @@ def score_links(links: NDArray[Any], truth: NDArray[np.int64]) -> LinkScores:
     return LinkScores(
         n=rows,
         gallery=pictures,
-        top1=clopper_pearson(int((own > others.max(axis=1)).sum()), rows),
+        top1=exact_share(int((own > others.max(axis=1)).sum()), rows),
         tpr_1=found_at(own, links[~is_own], 0.01),
         tpr_01=found_at(own, links[~is_own], 0.001),
         chance=1 / pictures,
@@ -61,14 +62,7 @@ def found_at(own: NDArray[Any], false: NDArray[Any], allowed: float) -> Interval
     if passing < LEAST_ACCEPTED:
         return None
     threshold = np.partition(false, -passing - 1)[-passing - 1]
-    return clopper_pearson(int((own > threshold).sum()), len(own))
-
-
-def clopper_pearson(found: int, of: int) -> Interval:
-    """Return a share `found` / `of` with its exact interval of 95 %."""
-    low = beta.ppf(OUTSIDE / 2, found, of - found + 1) if found else 0.0
-    high = beta.ppf(1 - OUTSIDE / 2, found + 1, of - found) if found < of else 1.0
-    return Interval(found / of, float(low), float(high))
+    return exact_share(int((own > threshold).sum()), len(own))
 
 
 def _check(links: NDArray[Any], truth: NDArray[np.int64]) -> None:

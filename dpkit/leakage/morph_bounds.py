@@ -56,12 +56,13 @@ def known_images(parameters: Mapping[str, Json], geometry: Geometry) -> int | No
     """Return how many known images open a whole release; None for sanitizers without κ.
 
     Each image gives a core as many pairs as there are blocks that share it: ⌈q/κ⌉ images for
-    one shared core, q for distinct ones.
+    one shared core, q for distinct ones. Where values are interleaved, nobody who does not know
+    the scatter can lay these pairs upon one another, and q are needed for either.
     """
     if "kappa" not in parameters:
         return None
     q = _core_size(parameters, geometry)
-    if parameters.get("cores", "shared") != "shared":
+    if parameters.get("cores", "shared") != "shared" or parameters.get("interleave", False):
         return q
     return -(-q * q // geometry.elements)  # ⌈q/κ⌉, as κ = N/q
 

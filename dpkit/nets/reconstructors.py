@@ -24,7 +24,7 @@ from dpkit.nets.sizes import positive
 Shape = tuple[int, int, int]
 
 MOST_WEIGHTS: Final = 16_000_000  # of an MLP's outer layers: 64 MiB
-WIDEST: Final = 1024
+WIDEST: Final = 512
 NARROWEST: Final = 32
 SMALLEST: Final = 4  # pixels a side that halving must leave
 LARGEST_SHUFFLE: Final = 4  # beyond, a sub-pixel convolution has more weights than it is worth
@@ -38,7 +38,7 @@ class MLP(nn.Module):
     layers
         Hidden layers, one or more.
     hidden
-        Width of each; by default as wide as `MOST_WEIGHTS` allows, 32 to 1,024.
+        Width of each; by default as wide as `MOST_WEIGHTS` allows, 32 to 512.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Deconvolution(nn.Module):
         Channels at the size of the maps; each doubling halves them, to 32 at the least.
     """
 
-    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int = 128) -> None:
+    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int = 96) -> None:
         super().__init__()
         positive(width=width)
         self.doublings = _doublings(in_shape, out_shape)
@@ -107,7 +107,7 @@ class ResidualUNet(nn.Module):
     """
 
     def __init__(
-        self, *, in_shape: Shape, out_shape: Shape, width: int = 32, depth: int = 2
+        self, *, in_shape: Shape, out_shape: Shape, width: int = 24, depth: int = 2
     ) -> None:
         super().__init__()
         positive(width=width)

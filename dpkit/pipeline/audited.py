@@ -30,6 +30,7 @@ from dpkit.pipeline.state import ReleaseState, private_folder, write_private
 from dpkit.pipeline.terms import Terms
 from dpkit.readers.folder import FolderSource
 from dpkit.release.read import Release
+from dpkit.types.evidence import statement_of
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Audited:
     def lines(self) -> list[str]:
         """Return a summary for a person, the verdict first."""
         audit = self.audit
-        lines = [audit.verdict.sentence]
+        lines = [f"{statement_of(audit)}."]
         lines += [f"  {rung.rung}  {rung.sentence}" for rung in audit.rungs]
         if audit.best and audit.best.ssim:
             ssim = audit.best.ssim

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from dpkit.types import Key, Rows
 
 WINDOW_BYTES: Final = 32
+_FORMS: Final = {  # by kind of number: the other types in which an array could be written
+    "f": (np.dtype(np.float32), np.dtype(np.float16)),
+    "i": (np.dtype(np.int32), np.dtype(np.uint16)),
+}
+_WHOLE_ITEMS: Final = 8  # of a window, at least: whole numbers leave most of their bytes zero
 WINDOWS: Final = 64  # of each secret array and type
 LEAST_VALUES: Final = (
     12  # different bytes; counters such as 1, 1, 1, 1 stand in any column of labels
@@ -93,13 +98,15 @@ def key_windows(key: Key) -> Iterator[bytes]:
         array = key.array(name)
         if array.nbytes < WINDOW_BYTES:
             continue
-        for dtype in {array.dtype, np.dtype(np.float32), np.dtype(np.float16)}:
-            yield from _windows(array.astype(dtype, copy=False))
+        for dtype in {array.dtype, *_FORMS.get(array.dtype.kind, ())}:
+            with np.errstate(over="ignore"):  # a condition number may exceed float16
+                yield from _windows(array.astype(dtype, copy=False))
 
 
 def _windows(array: NDArray[Any]) -> Iterator[bytes]:
     flat = array.reshape(-1)
-    items = WINDOW_BYTES // array.dtype.itemsize
+    is_whole = array.dtype.kind == "i"
+    items = max(WINDOW_BYTES // array.dtype.itemsize, _WHOLE_ITEMS if is_whole else 0)
     last = len(flat) - items
     if last < 0:
         return

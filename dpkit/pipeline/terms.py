@@ -13,7 +13,7 @@ from dpkit.readers.rule import ReadRule
 from dpkit.readers.scan import ScanOptions
 from dpkit.readers.targets import encode_targets
 from dpkit.release.manifest import ClassEntry
-from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers import sanitizer_of
 from dpkit.sanitizers.base import parameters
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Terms:
     def from_json(cls, settings: dict[str, Any]) -> Terms:
         """Read the settings of a sealed key."""
         return cls(
-            SANITIZERS[settings["sanitizer"]](**settings["parameters"]),
+            sanitizer_of(settings["sanitizer"], settings["parameters"]),
             ReadRule.from_json(settings["rule"]),
             tuple((int(index), str(name)) for index, name in settings["classes"]),
             Split(settings["split"]),

@@ -22,7 +22,7 @@ from dpkit.keystore.plans import SealedPlan, require_plan
 from dpkit.png import encode_png
 from dpkit.release.read import Release
 from dpkit.release.tree import sha256_of
-from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers import sanitizer_of
 from dpkit.types.voice import unseen
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Job:
 
     def write(self, folder: Path, progress: Progress) -> None:
         entry = self.release.manifest.sanitizer
-        sanitizer = SANITIZERS[entry.name](**entry.parameters)
+        sanitizer = sanitizer_of(entry.name, entry.parameters)
         key = open_key(self.keystore.get(self.plan.key_id, "key"))
         done = 0
         for some, values in self._batches():

@@ -7,7 +7,7 @@ from who is in that shard; nothing about it was written down.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import require_plan
 from dpkit.plan.company import company_of
 from dpkit.release.read import Release
-from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers import sanitizer_of
 from dpkit.sanitizers.mix import Mix
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ def _sources(
     release: Release, plan: SealedPlan, keystore: Keystore, shard: Shard, number: int
 ) -> NDArray[np.int64]:
     entry, geometry = release.manifest.sanitizer, release.manifest.geometry
-    parameters: dict[str, Any] = dict(entry.parameters)
-    sanitizer = SANITIZERS[entry.name](**parameters)
+    sanitizer = sanitizer_of(entry.name, entry.parameters)
     if not isinstance(sanitizer, Mix) or sanitizer.leaves_plain(shard.part):
         return np.full((shard.rows, 1), -1, np.int64)
     key = open_key(keystore.get(plan.key_id, "key"))

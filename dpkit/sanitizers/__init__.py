@@ -5,14 +5,38 @@ A new one is a file beside `morph.py` and a line here; `tests/contract.py` then 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
+from dpkit.errors import UsageError
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dpkit.sanitizers.base import Sanitizer
+    from dpkit.types import Json
 
 SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix}
 
-__all__ = ["SANITIZERS"]
+__all__ = ["SANITIZERS", "sanitizer_of"]
+
+
+def sanitizer_of(name: str, parameters: Mapping[str, Json]) -> Sanitizer:
+    """Return the sanitizer that a manifest or a sealed key names; what it does not say is default.
+
+    Raises
+    ------
+    UsageError
+        This version knows no such sanitizer or parameter, or no such value of it.
+    """
+    remedy = "a newer dpkit made this: install that"
+    if name not in SANITIZERS:
+        raise UsageError(f"this version knows no sanitizer {name!r}", remedy=remedy)
+    known = {field.name for field in fields(SANITIZERS[name])}  # type: ignore[arg-type]  # every sanitizer is a dataclass
+    unknown = sorted(parameters.keys() - known)
+    if unknown:
+        raise UsageError(f"this version's {name} has no parameter {unknown[0]!r}", remedy=remedy)
+    given: dict[str, Any] = dict(parameters)
+    return SANITIZERS[name](**given)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
+
+Presets: TypeAlias = "Mapping[str, Mapping[str, Json]]"
 
 
 def param(default: Any, *, help: str, symbol: str = "", choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 (click's word)
@@ -28,6 +32,7 @@ class Sanitizer(Protocol):
     default_size: ClassVar[tuple[int, int]]  # the paper's own [height, width]
     fresh_keys: ClassVar[bool]  # whether a data key must never serve two releases
     restorable: ClassVar[bool]  # whether the key gives the originals back
+    presets: ClassVar[Presets]  # parameters that go together, by one word; often none
 
     @property
     def least_company(self) -> int:

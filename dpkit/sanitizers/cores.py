@@ -4,6 +4,11 @@
     gaussian      normal, mean 0, variance 1/q               40 q
     uniform       uniform on (0, 1), the authors' code       40 q^1.5
     orthogonal    Haar: QR of a Gaussian, signs corrected    1 + 1e-6
+    bounded       U diag(s) V: U and V Haar, s below         the stated one, times 1 + 1e-6
+
+The singular values s of a bounded core are log-uniform over a range of the stated condition
+number, and scaled so that their squares have the mean 1: its elements then have the mean
+square 1/q, as a Gaussian core's.
 
 A square Gaussian matrix exceeds x·q with a probability of about 2/x (Edelman 1988), so the
 limit throws about one draw in twenty away: the ones from which float32 does not lead back.
@@ -14,6 +19,7 @@ paper (section 4.2) asks for elements other than zero and for an inverse, and no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -112,8 +118,28 @@ def _draw_orthogonal(stream: Stream, core: Matrix) -> None:
     core[:] = q * np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
 
 
+def _draw_bounded(condition: float, stream: Stream, core: Matrix) -> None:
+    left = np.empty_like(core)
+    _draw_orthogonal(stream, left)
+    _draw_orthogonal(stream, core)
+    values = condition ** stream.uniform(len(core))
+    values /= np.sqrt(np.mean(values**2))
+    core[:] = (left * values) @ core
+
+
+def bounded(condition: float) -> Law:
+    """Return the law of cores whose condition number stays within `condition` >= 1."""
+    return Law(partial(_draw_bounded, condition), lambda _: condition * (1.0 + 1e-6))
+
+
+def law_of(name: str, condition: float) -> Law:
+    """Return a law by its name; `condition` matters to the bounded one alone."""
+    return bounded(condition) if name == "bounded" else LAWS[name]
+
+
 LAWS: Final[dict[str, Law]] = {
     "gaussian": Law(_draw_gaussian, lambda q: 40.0 * q),
     "uniform": Law(_draw_uniform, lambda q: 40.0 * q**1.5),
     "orthogonal": Law(_draw_orthogonal, lambda _: 1.0 + 1e-6, is_orthogonal=True),
+    "bounded": bounded(10.0),
 }

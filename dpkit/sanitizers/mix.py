@@ -35,6 +35,7 @@ from dpkit.types import Key, SanitizedBatch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dpkit.sanitizers.base import Presets
     from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
 
 LEAST_BLOCKS: Final = 4  # the paper's smallest N_b; with 1, a release would be the originals
@@ -66,6 +67,7 @@ class Mix:
     default_size: ClassVar[tuple[int, int]] = (192, 192)
     fresh_keys: ClassVar[bool] = True
     restorable: ClassVar[bool] = False
+    presets: ClassVar[Presets] = {}
 
     Lb: int = param(24, help="Height of a block in pixels.", symbol="L_b")
     Wb: int = param(24, help="Width of a block in pixels.", symbol="W_b")

@@ -12,23 +12,25 @@ Privacy-Preserving*, arXiv 1909.07632, sections 4.1 and 4.2.
     M        (never built)    κ copies of M′ on the diagonal                     Eq. 4
     T        values           the morphed image, of D's shape                    Eq. 2
 
-Four things differ from the paper, and each is an option: images need not be square, the law
-of M′ is named, every block may have a core of its own, and blocks may be square patches, so that
-a patch embedding meets whole blocks.
+What differs from the paper is an option each: images need not be square, the law of M′ is named,
+every block may have a core of its own, blocks may be square patches, so that a patch embedding
+meets whole blocks; and, to hide more, the values of D^r may be scattered before they are cut
+into blocks (`places`), and pixels dithered (`dither`).
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from dpkit.errors import DpkitError, UnlockError, UsageError
-from dpkit.rng import derive
+from dpkit.rng import Stream, derive
 from dpkit.sanitizers import morph_words
 from dpkit.sanitizers.base import param, parameters
+from dpkit.sanitizers.dither import draw_dither
 from dpkit.sanitizers.forms import cores32, inverses
 from dpkit.sanitizers.normalization import parse
 from dpkit.sanitizers.sizes import (
@@ -43,7 +45,18 @@ from dpkit.types import Key, SanitizedBatch, block_places
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dpkit.kernels.blocks import Routes
+    from dpkit.sanitizers.base import Presets
     from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
+
+CONDITION: Final = 10.0  # keeps float32 exact
+MAX_CONDITION: Final = 1000.0
+_PAPER: Final[dict[str, Json]] = {
+    "core": "gaussian", "cores": "shared", "blocks": "raster", "interleave": False, "dither": False,
+}  # fmt: skip
+_HARDENED: Final[dict[str, Json]] = {
+    "core": "bounded", "cores": "distinct", "blocks": "raster", "interleave": True, "dither": True,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Morph:
     default_size: ClassVar[tuple[int, int]] = (128, 128)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = True
+    presets: ClassVar[Presets] = {"paper": _PAPER, "hardened": _HARDENED}
     least_company: ClassVar[int] = 0
     donors: ClassVar[int] = 0
 
@@ -77,7 +91,11 @@ class Morph:
         "gaussian",
         help="Law of the core's elements; uniform is the authors' own.",
         symbol="M′",
-        choices=("gaussian", "uniform", "orthogonal"),
+        choices=("gaussian", "uniform", "orthogonal", "bounded"),
+    )
+    condition: float = param(
+        CONDITION,
+        help="Largest condition number of a bounded core, 1 to 1000; other laws have theirs.",
     )
     cores: str = param(
         "shared",
@@ -89,6 +107,10 @@ class Morph:
         help="Runs of the unrolled image (the paper), or square patches of all channels.",
         choices=("raster", "patch"),
     )
+    interleave: bool = param(
+        False, help="Scatter an image's values secretly before they are cut into blocks."
+    )
+    dither: bool = param(False, help="Add up to half a grey level of noise before morphing.")
     normalize: str = param("none", help="none, imagenet, or mean,std such as 0.5,0.25.")
     dtype: str = param(
         "float32", help="Type of the released values.", choices=("float32", "float16")
@@ -99,9 +121,18 @@ class Morph:
             value, choices = getattr(self, field.name), field.metadata["choices"]
             if choices and value not in choices:
                 raise UsageError(f"{field.name} {value!r} is not one of {', '.join(choices)}")
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise UsageError(f"{field.name} {value!r} is neither true nor false")
         if self.kappa < 1:
             raise UsageError(f"kappa {self.kappa} is below 1", remedy="give 1 or more blocks")
         parse(self.normalize)
+        self._check_condition()
+        if self.interleave and self._is_patch:
+            raise UsageError(
+                "interleaving scatters pixels over the whole image: square patches would hold "
+                "no neighbours",
+                remedy="leave --blocks raster, or give --no-interleave",
+            )
 
     def core_size(self, geometry: Geometry) -> int:
         """Return q = αhw/κ (Eq. 3)."""
@@ -126,30 +157,31 @@ class Morph:
         return morph_words.notices(self, geometry)
 
     def key_bytes(self, geometry: Geometry) -> int:
-        """Return the bytes of the cores in float64."""
-        return core_bytes(self.kappa, geometry.elements, is_distinct=self._is_distinct)
+        """Return the bytes of the cores in float64, or of the scatter where that is larger."""
+        cores = core_bytes(self.kappa, geometry.elements, is_distinct=self._is_distinct)
+        return max(cores, 8 * geometry.elements) if self.interleave else cores
 
     def fit(self, geometry: Geometry, seed: Secret) -> Key:
         """Draw the core: `core` float64 [q,q] ([κ,q,q] where distinct), `condition`, `draws`.
 
         `condition` float64 and `draws` int64 have one entry a core: its condition number, and
         how many draws it took. Gaussian and uniform cores are the same bits on every machine;
-        an orthogonal one goes through LAPACK, whose last bits differ between processors.
+        the others go through LAPACK, whose last bits differ between processors. Where values are
+        interleaved, `places` int64 [αhw] says where in D^r each block takes its values.
         """
         # Here and in apply and restore: these modules load numba, which `dpkit --help` must not.
-        from dpkit.sanitizers.cores import LAWS, draw_cores  # noqa: PLC0415 (see above)
+        from dpkit.sanitizers.cores import draw_cores, law_of  # noqa: PLC0415 (see above)
 
         self.check(geometry)
-        said = parameters(self)
-        if not self._is_patch:
-            del said["blocks"]  # keys were drawn before there were patches: they stay the same
-        public = {"parameters": said, "geometry": asdict(geometry)}
-        text = json.dumps(public, sort_keys=True, separators=(",", ":"))
-        secret = derive(seed, "morph core", text.encode())
-        q = self.core_size(geometry)
-        drawn = draw_cores(LAWS[self.core], secret, (self.core_count, q))
+        public, q = self._public(geometry), self.core_size(geometry)
+        secret = derive(seed, "morph core", public)
+        drawn = draw_cores(law_of(self.core, self.condition), secret, (self.core_count, q))
         core = drawn.core if self._is_distinct else drawn.core[0]
-        return Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
+        key = Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
+        if not self.interleave:
+            return key
+        scatter = Stream(derive(seed, "morph interleave", public))
+        return key.with_arrays({"places": scatter.permutation(geometry.elements)})
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float32 or float16."""
@@ -178,15 +210,15 @@ class Morph:
         """
         from dpkit.kernels.blocks import morph  # noqa: PLC0415 (loads numba: see fit)
 
-        values = self._values(batch.pixels, geometry, out)
-        morph(
-            batch.pixels,
-            self._affine(geometry).astype(np.float32),
-            self._checked(cores32(key), geometry),
-            tile=self.tile_images(geometry),
-            out=values.reshape(len(values), geometry.elements),
-            places=self._places(geometry),
-        )
+        values, tile = self._values(batch.pixels, geometry, out), self.tile_images(geometry)
+        affine, routes = self._affine(geometry).astype(np.float32), self._routes(key, geometry)
+        rows, cores = values.reshape(-1, geometry.elements), self._checked(cores32(key), geometry)
+        for start in range(0, len(batch), tile):  # so that no more noise is drawn at once
+            here = slice(start, start + tile)
+            morph(
+                batch.pixels[here], affine, cores, tile=tile, out=rows[here], routes=routes,
+                noise=self._noise(batch, here, key, geometry),
+            )  # fmt: skip
         if values.dtype == np.float16 and not np.isfinite(values).all():
             raise DpkitError(
                 "a morphed value exceeds float16's range (65504)",
@@ -207,8 +239,8 @@ class Morph:
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:
         """Return the pixels u8 or u16 [n,h,w,c] of released values [n,c,h,w].
 
-        Exact for the orthogonal core with float32 values and 8-bit pixels; else rounded to the
-        nearest grey level after an inverse in float64.
+        Exact for orthogonal and bounded cores with float32 values and 8-bit pixels; else rounded
+        to the nearest grey level after an inverse in float64.
 
         Raises
         ------
@@ -225,7 +257,7 @@ class Morph:
             self._checked(inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
             tile=self.tile_images(geometry),
             out=pixels,
-            places=self._places(geometry),
+            routes=self._routes(key, geometry),
         )
         return pixels
 
@@ -258,12 +290,57 @@ class Morph:
     def _is_patch(self) -> bool:
         return self.blocks == "patch"
 
-    def _places(self, geometry: Geometry) -> NDArray[np.int64] | None:
-        """Return where each block's values stand, int64 [αhw]; None where blocks are runs."""
-        if not self._is_patch:
+    def _check_condition(self) -> None:
+        if not 1.0 <= self.condition <= MAX_CONDITION:
+            raise UsageError(f"condition {self.condition} is not within 1 to {MAX_CONDITION:g}")
+        object.__setattr__(self, "condition", float(self.condition))  # JSON may say 10
+        if self.core != "bounded" and self.condition != CONDITION:
+            raise UsageError(
+                f"condition {self.condition:g} is for bounded cores, not for {self.core} ones",
+                remedy="give --core bounded, or leave --condition out",
+            )
+
+    def _public(self, geometry: Geometry) -> bytes:
+        """Return parameters and geometry as canonical JSON: what a draw depends on beside the seed.
+
+        What was not there when the first keys were drawn is left out where it is not used: these
+        keys stay the same.
+        """
+        said = parameters(self)
+        unused = {
+            "blocks": not self._is_patch, "condition": self.core != "bounded",
+            "interleave": not self.interleave, "dither": not self.dither,
+        }  # fmt: skip
+        for name in (name for name in unused if unused[name]):
+            del said[name]
+        public = {"parameters": said, "geometry": asdict(geometry)}
+        return json.dumps(public, sort_keys=True, separators=(",", ":")).encode()
+
+    def _routes(self, key: Key, geometry: Geometry) -> Routes:
+        """Return where blocks take their values, and where their products are laid."""
+        from dpkit.kernels.blocks import STRAIGHT, Routes  # noqa: PLC0415 (loads numba: see fit)
+
+        if self._is_patch:
+            shape = (geometry.channels, geometry.height, geometry.width)
+            places = block_places("patch", self.kappa, shape).reshape(-1)
+            return Routes(places, places)
+        if not self.interleave:
+            return STRAIGHT
+        if "places" not in key.names() or key.array("places").shape != (geometry.elements,):
+            raise UnlockError(
+                f"the key holds no scatter of {geometry.elements} values",
+                remedy="use the key that this release was made with",
+            )
+        return Routes(taken=key.array("places"))
+
+    def _noise(
+        self, batch: ImageBatch, rows: slice, key: Key, geometry: Geometry
+    ) -> NDArray[np.float32] | None:
+        """Return the dither of some rows in grey levels, float32 [rows,αhw]; None without."""
+        if not self.dither:
             return None
-        shape = (geometry.channels, geometry.height, geometry.width)
-        return block_places("patch", self.kappa, shape).reshape(-1)
+        public, ids, pixels = self._public(geometry), batch.ids[rows], batch.pixels[rows]
+        return draw_dither(key.seed, public, (ids, pixels))
 
     def _affine(self, geometry: Geometry) -> NDArray[np.float64]:
         return parse(self.normalize).affine(geometry)

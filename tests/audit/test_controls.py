@@ -27,6 +27,11 @@ class TestTheWeakenedSanitizer:
     def test_keeps_the_type_of_the_values(self):
         assert weakened(Morph(dtype="float16"), {"cores": "shared"}, GEOMETRY).dtype == "float16"
 
+    def test_a_bounded_core_of_any_condition_can_become_another(self):
+        bounded = Morph(core="bounded", condition=50.0, interleave=True)
+        found = weakened(bounded, {"core": "orthogonal"}, GEOMETRY)
+        assert found == Morph(core="orthogonal", interleave=True)
+
     def test_passes_over_what_another_sanitizer_has(self):
         assert weakened(Mix(), {"block": 8, "core": "orthogonal"}, GEOMETRY) == Mix()
 

@@ -197,6 +197,14 @@ class TestBuilding:
         assert "Aug-Conv would take 37.7 MB, above --max-bytes 4.19 MB" in ran.err
         assert "--blocks patch --kappa 16" in ran.err
 
+    def test_an_interleaved_release_has_none(self, invoke, images, developer):
+        invoke("morph", images, "--kappa", 16, "--interleave")
+        said = invoke(
+            "augconv", "build", "--first-conv", developer[0] / "first_conv.safetensors", code=2
+        ).err
+        assert "Aug-Conv would have no windows" in said
+        assert "--no-interleave" in said
+
     def test_a_mixed_release_needs_none(self, invoke, images, developer):
         folder, _ = developer
         invoke("mix", images, "--Lb", 4, "--Wb", 4, "--Ns", 3)

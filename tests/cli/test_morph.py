@@ -371,3 +371,62 @@ def test_help_loads_nothing_heavy():
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+class TestPresets:
+    """One word sets several options; the manifest has what results, and a release comes back."""
+
+    def made(self, invoke, images, *words):
+        invoke("morph", images, *words)
+        return dict(Release.open("release").manifest.sanitizer.parameters)
+
+    def test_a_hardened_release_verifies_restores_and_says_what_it_is(
+        self, invoke, images, tmp_path
+    ):
+        said = invoke("morph", images, *KAPPA, "--preset", "hardened")
+        assert "no Aug-Conv can be made" in " ".join(said.err.split())
+        # q = 48, and a core for each block: as many images as a block has values
+        assert "48 known images open all of them; this release has 24" in said.out
+        invoke("verify", "release")
+        invoke("restore", "release")
+        for path in images.rglob("*.png"):
+            back = tmp_path / "restored" / path.relative_to(images)
+            assert np.array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(path)))
+        text = (tmp_path / "release/README.md").read_text()
+        assert "all over the image" in text
+        assert '"dither": true' in (tmp_path / "release/manifest.json").read_text()
+        assert "preset" not in (tmp_path / "release/manifest.json").read_text()
+
+    def test_hardened_and_paper_are_the_options_that_they_stand_for(self, invoke, images):
+        hardened = self.made(invoke, images, *KAPPA, "--preset", "hardened")
+        assert hardened["interleave"] is hardened["dither"] is True
+        assert (hardened["cores"], hardened["core"]) == ("distinct", "bounded")
+
+    def test_an_option_that_is_given_too_wins(self, invoke, images):
+        words = ("--preset", "hardened", "--no-dither", "--core", "orthogonal")
+        held = self.made(invoke, images, *KAPPA, *words)
+        assert (held["dither"], held["core"], held["interleave"]) == (False, "orthogonal", True)
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("--preset", "hardened", "--blocks", "patch"), "square patches would hold no"),
+            (("--preset", "paper", "--condition", 5), "condition 5 is for bounded cores"),
+            (("--preset", "soft"), "'soft' is not one of 'paper', 'hardened'"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, invoke, images, tmp_path, words, said):
+        assert said in " ".join(invoke("morph", images, *KAPPA, *words, code=2).err.split())
+        assert not (tmp_path / "release").exists()
+
+    def test_another_key_is_not_hardened_by_the_word(self, invoke, images):
+        key = invoke("morph", images, *KAPPA, "--json").json["key_id"]
+        words = ("--key", key, "--preset", "hardened", "--out", "second")
+        assert "differs from the key's" in invoke("morph", images, *words, code=2).err
+
+    def test_a_job_array_writes_a_hardened_release_too(self, invoke, images):
+        words = (images, *KAPPA, "--preset", "hardened")
+        invoke("prepare", "morph", *words)
+        invoke("morph", *words, "--part", "0/1")
+        invoke("publish", "release")
+        invoke("verify", "release")

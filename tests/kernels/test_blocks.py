@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpkit.kernels.blocks import morph, multiply, unmorph, unroll
+from dpkit.kernels.blocks import Routes, add_noise, morph, multiply, unmorph, unroll
 from tests import naive
 
 
@@ -73,6 +73,36 @@ def test_distinct_cores_equal_torch_block_diag():
     multiply(rows, cores, out)
     dense = torch.block_diag(*torch.from_numpy(cores))
     assert np.allclose(out, (torch.from_numpy(rows) @ dense).numpy())
+
+
+@given(problems(), st.integers(1, 5), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_scattered_blocks_equal_their_twin_and_come_back(problem, tile, is_taken, is_laid):
+    pixels, mean, std, kappa, cores = problem
+    peak, cores = np.iinfo(pixels.dtype).max, np.linalg.qr(cores)[0]
+    blocks = list(cores) if len(cores) == kappa else [cores[0]] * kappa
+    rng = np.random.default_rng(pixels.size)
+    taken, laid = (rng.permutation(pixels[0].size) for _ in range(2))
+    routes = Routes(taken if is_taken else None, laid if is_laid else None)
+    affine = np.stack([1 / (peak * std), -mean / std])
+    out = np.empty((len(pixels), pixels[0].size), np.float64)
+    for image, row in zip(pixels, out, strict=True):
+        row[:] = naive.scattered(image, blocks, (peak, mean, std), routes)
+    released = np.empty(out.shape, np.float32)
+    single = affine.astype(np.float32), cores.astype(np.float32)
+    morph(pixels, *single, tile=tile, out=released, routes=routes)
+    assert np.allclose(released, out, rtol=1e-5, atol=2e-5)
+    back = np.empty_like(pixels)
+    unmorph(out, affine, cores.swapaxes(1, 2), tile=tile, out=back, routes=routes)
+    assert np.array_equal(back, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_is_in_grey_levels_of_each_channel(channels):
+    noise = np.random.default_rng(0).random((2, channels, 5), np.float32)
+    scale, rows = np.arange(1, channels + 1, dtype=np.float32), np.ones_like(noise)
+    add_noise(noise, scale, rows)
+    assert np.allclose(rows, 1 + noise * scale[:, None])
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -31,6 +31,14 @@ def test_a_core_in_a_file_of_the_release_is_found(tmp_path, dtype, form):
     assert {finding.kind for finding in found} == {"key"}
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16])
+def test_a_scatter_in_a_file_of_the_release_is_found(tmp_path, dtype):
+    places = np.random.default_rng(3).permutation(3072)
+    key = KEY.with_arrays({"places": places})
+    (tmp_path / "notes.bin").write_bytes(b"x" * 777 + places.astype(dtype).tobytes())
+    assert search(tmp_path, Needles((), tuple(key_windows(key))))
+
+
 def test_other_numbers_are_no_key(tmp_path):
     other = np.random.default_rng(2).standard_normal((48, 48))
     (tmp_path / "notes.bin").write_bytes(other.tobytes() + other.astype(np.float32).tobytes())

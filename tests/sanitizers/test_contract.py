@@ -22,6 +22,17 @@ def test_every_sanitizer_keeps_its_promise(name, promise, geometry):
     promise(SANITIZERS[name](**SMALL.get(name, {})), geometry)
 
 
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [(name, preset) for name in SANITIZERS for preset in SANITIZERS[name].presets],
+)
+def test_every_preset_keeps_its_promise(name, preset, promise, geometry):
+    sanitizer = SANITIZERS[name]
+    promise(sanitizer(**SMALL.get(name, {}) | sanitizer.presets[preset]), geometry)
+
+
 def test_a_sanitizer_is_found_under_its_own_name():
     assert all(sanitizer.name == name for name, sanitizer in SANITIZERS.items())
 

@@ -8,7 +8,7 @@ import scipy.stats
 
 from dpkit.errors import DpkitError
 from dpkit.rng import Stream
-from dpkit.sanitizers.cores import LAWS, MAX_DRAWS, Law, draw_cores
+from dpkit.sanitizers.cores import LAWS, MAX_DRAWS, Law, bounded, draw_cores, law_of
 from dpkit.types import Secret
 
 SECRET = Secret(bytes(range(32)))
@@ -48,6 +48,28 @@ def test_orthogonal_cores_are_haar():
 def test_orthogonal_cores_reflect_as_often_as_they_rotate():
     signs = np.linalg.det(draw_cores(LAWS["orthogonal"], SECRET, (3000, 3)).core)
     assert abs(np.mean(signs)) < 0.05
+
+
+@pytest.mark.parametrize("condition", [1.0, 3.0, 10.0, 1000.0])
+@pytest.mark.parametrize("q", [1, 2, 48, 192])
+def test_bounded_cores_keep_the_stated_condition_and_the_scale_of_gaussian_ones(q, condition):
+    core = draw_cores(law_of("bounded", condition), SECRET, (1, q)).core[0]
+    assert np.linalg.cond(core) <= condition * (1 + 1e-6)
+    assert np.mean(core**2) == pytest.approx(1 / q)
+
+
+def test_the_singular_values_of_a_bounded_core_are_log_uniform():
+    core = draw_cores(bounded(10.0), SECRET, (1, 500)).core[0]
+    logs = np.log10(np.linalg.svd(core, compute_uv=False))
+    assert scipy.stats.kstest(logs - logs.min(), "uniform", (0, np.ptp(logs))).pvalue > 0.01
+    assert np.ptp(logs) > 0.95
+
+
+def test_the_singular_vectors_of_a_bounded_core_are_haar():
+    """Its elements are then of either sign alike, and no row or column stands out."""
+    cores = draw_cores(bounded(10.0), SECRET, (4000, 4)).core
+    assert np.abs(cores.mean(axis=0)).max() < 0.05
+    assert np.allclose(np.mean(cores**2, axis=0), 1 / 4, atol=0.02)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -49,7 +49,7 @@ def settings_and_geometry(draw):
     n = geometry.elements
     sanitizer = Morph(
         kappa=draw(st.sampled_from([d for d in range(1, n + 1) if n % d == 0])),
-        core=draw(st.sampled_from(["gaussian", "uniform", "orthogonal"])),
+        core=draw(st.sampled_from(["gaussian", "uniform", "orthogonal", "bounded"])),
         cores=draw(st.sampled_from(["shared", "distinct"])),
         normalize=draw(st.sampled_from(["none", "0.4,0.3"])),
     )
@@ -106,10 +106,11 @@ def test_eight_bit_images_come_back_exactly_from_an_orthogonal_core(case):
 
 
 @pytest.mark.parametrize(("cores", "kappa"), [("shared", 16), ("shared", 64), ("distinct", 64)])
-def test_photographs_come_back_exactly_from_an_orthogonal_core(
-    photographs, photograph_geometry, kappa, cores
+@pytest.mark.parametrize("core", ["orthogonal", "bounded"])
+def test_photographs_come_back_exactly_from_a_well_conditioned_core(
+    photographs, photograph_geometry, kappa, cores, core
 ):
-    sanitizer = Morph(kappa=kappa, core="orthogonal", cores=cores, normalize="imagenet")
+    sanitizer = Morph(kappa=kappa, core=core, cores=cores, normalize="imagenet")
     values, key = morphed(sanitizer, photographs, photograph_geometry)
     assert np.array_equal(sanitizer.restore(values, key, photograph_geometry), photographs)
 
@@ -234,9 +235,15 @@ def test_an_empty_batch_gives_an_empty_batch():
     ("values", "reason"),
     [
         ({"kappa": 0}, "kappa 0 is below 1"),
-        ({"core": "round"}, "core 'round' is not one of gaussian, uniform, orthogonal"),
+        ({"core": "round"}, "core 'round' is not one of gaussian, uniform, orthogonal, bounded"),
         ({"cores": "two"}, "cores 'two' is not one of shared, distinct"),
         ({"dtype": "float64"}, "dtype 'float64' is not one of float32, float16"),
+        ({"condition": 11.0}, "condition 11 is for bounded cores, not for gaussian ones"),
+        ({"core": "bounded", "condition": 0.5}, "condition 0.5 is not within 1 to 1000"),
+        ({"core": "bounded", "condition": float("nan")}, "condition nan is not within"),
+        ({"interleave": "yes"}, "interleave 'yes' is neither true nor false"),
+        ({"dither": 1}, "dither 1 is neither true nor false"),
+        ({"interleave": True, "blocks": "patch"}, "square patches would hold no neighbours"),
         ({"normalize": "0.5"}, "normalisation '0.5' has 1 numbers"),
     ],
 )
@@ -280,8 +287,9 @@ def test_a_description_names_kappa_core_size_and_law():
         assert word in text
 
 
-def test_public_parameters_are_six_plain_words():
+def test_public_parameters_are_plain_words_and_numbers():
     assert json.dumps(parameters(Morph())) == (
-        '{"kappa": 16, "core": "gaussian", "cores": "shared", "blocks": "raster", '
-        '"normalize": "none", "dtype": "float32"}'
+        '{"kappa": 16, "core": "gaussian", "condition": 10.0, "cores": "shared", '
+        '"blocks": "raster", "interleave": false, "dither": false, "normalize": "none", '
+        '"dtype": "float32"}'
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 ANY: Final = ("*",)
+FEATURES: Final = ("hold", "obfuscate", "partition")  # release maps that need no secret to make
 
 
 class OutOfBudgetError(DpkitError):

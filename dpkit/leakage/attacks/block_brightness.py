@@ -109,6 +109,6 @@ ATTACK: Final = Attack(
     needs="the released images",
     sanitizers=("morph",),
     run=run,
-    weak={"block": 8, "cores": "shared", "core": "orthogonal"},
+    weak={"block": 8, "cores": "shared", "core": "orthogonal", "interleave": False},
     is_quick=True,
 )

@@ -11,7 +11,7 @@ After Shen et al. (MoLe), arXiv 1909.07632, whose cores are one. A_b = U Σ V^T 
 have the same singular values, in photographs nearly all different, so Q_b = U s U′^T and Q_(b+1) =
 V s V′^T but for the signs s. Both neighbours give Q_(b+1); that they agree carries the signs from
 block to block, and how smooth pictures are decides what stays open. Then all rotations follow the
-gradient together (`rotation.py`).
+gradient together (`core_rotation.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
+from dpkit.leakage.attacks.core_rotation import Puzzle, flipped, opened, refined
 from dpkit.leakage.attacks.moments import (
     Cut,
     Whitening,
@@ -31,7 +32,6 @@ from dpkit.leakage.attacks.moments import (
     polar,
     public_rows,
 )
-from dpkit.leakage.attacks.rotation import Puzzle, flipped, opened, refined
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:

@@ -166,10 +166,9 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
 def _stretched(views: NDArray[np.float32], peak: int) -> Floats:
     """Return views [n,1,h,w], each from 0 to peak."""
     low = views.min(axis=(2, 3), keepdims=True)
-    span = (views.max(axis=(2, 3), keepdims=True) - low).astype(np.float64)
-    return peak * np.divide(views - low, span, out=np.zeros_like(span), where=span > 0).reshape(
-        views.shape
-    )
+    span = views.max(axis=(2, 3), keepdims=True) - low
+    share = (views - low) / np.where(span > 0, span, 1)
+    return np.asarray(peak * share.astype(np.float64))
 
 
 def _sentence(channels: int, shown: int) -> str:
@@ -185,5 +184,4 @@ ATTACK: Final = Attack(
     sanitizers=("morph",),
     run=run,
     unfit=without_layer,
-    is_quick=True,
 )

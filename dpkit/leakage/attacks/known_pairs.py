@@ -42,7 +42,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     if view.known is None or not len(view.known):
         raise UsageError("this attack needs known images, and the view has none")
     images, error = recovered(view, view.known, effort)
-    figures = {"known": float(len(view.known)), "left_out_error": error}
+    figures = {"pairs": float(len(view.known)), "left_out_error": error}
     return Reconstruction(
         "known-pairs",
         images,
@@ -130,7 +130,7 @@ def block_of_each_pixel(
         effort.check()
         basis, _ = np.linalg.qr(released[:, block])
         residuals[block] = np.linalg.norm(plain - basis @ (basis.T @ plain), axis=0)
-    owner = residuals.argmin(axis=0)
+    owner = np.asarray(residuals.argmin(axis=0), dtype=np.int64)
     if kappa == 1:
         return owner
     least = np.partition(residuals, 1, axis=0)
@@ -151,6 +151,6 @@ ATTACK: Final = Attack(
     sanitizers=("morph",),
     run=run,
     unfit=unfit,
-    weak={"block": 8, "cores": "shared", "core": "orthogonal"},
+    weak={"block": 8, "cores": "shared", "core": "orthogonal", "interleave": False},
     gives_key=True,
 )

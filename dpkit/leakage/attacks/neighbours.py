@@ -32,7 +32,7 @@ def aligned(planes: Numbers) -> Numbers:
 
     Where the columns of each pixel were orthonormal before, that favours no colour.
     """
-    count, depth, high, wide = planes.shape
+    _, depth, high, wide = planes.shape
     found = np.empty_like(planes)
     total = np.zeros((depth, depth))
     for i, j in np.ndindex(high, wide):
@@ -43,7 +43,7 @@ def aligned(planes: Numbers) -> Numbers:
         total += change.T @ change
     values, vectors = np.linalg.eigh(total)
     even = (vectors / np.sqrt(values)) @ vectors.T
-    return np.einsum("nahw,ab->nbhw", found, even, optimize=True)
+    return np.asarray(np.einsum("nahw,ab->nbhw", found, even, optimize=True), dtype=np.float64)
 
 
 def change_to(pixel: Numbers, near: Numbers) -> Numbers:

@@ -116,7 +116,8 @@ def common(augconv: AugConv, conv: FirstConv, pairs: Places) -> Common | None:
 def even_colours(augconv: AugConv, pairs: Places, filters: Matrix) -> Matrix:
     """Return U in the basis in which Σ V_x^T V_x = 1, over many pixels.
 
-    Rows of a random M⁻¹ favour no colour, so R then is nearly a rotation.
+    Rows of a random M⁻¹ favour no colour, so R then is nearly a rotation, where one core serves
+    all blocks. Of distinct cores the worst conditioned one outweighs the others.
     """
     total = np.zeros((filters.shape[1],) * 2)
     for rows in output_rows(augconv, spread(pairs[:, :1], MOST_PLACES)):

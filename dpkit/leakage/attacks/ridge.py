@@ -72,7 +72,7 @@ def _missing(values: Matrix, weight: float) -> Matrix:
 
 
 def _decomposed(rows: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """Return U [r,s], S [s] from the largest down, and V [q,s] of rows [r,q], s the less of both."""
+    """Return U [r,s], S [s] from the largest down, and V [q,s] of rows [r,q]; s = min(r, q)."""
     if min(rows.shape) <= SVD_SIDE:
         left, values, right = np.linalg.svd(rows, full_matrices=False)
         return left, values, right.T

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dpkit.leakage.attacks.attack import ANY, Attack, Effort, Stopwatch
+from dpkit.leakage.attacks.attack import FEATURES, Attack, Effort, Stopwatch
 from dpkit.leakage.attacks.examples import (
     Examples,
     Guesses,
@@ -112,7 +112,7 @@ ATTACK: Final = Attack(
     title="Pictures by one linear map",
     rung="A2",
     needs="20 or more of its own pictures under the same treatment, or known images",
-    sanitizers=ANY,
+    sanitizers=FEATURES,
     run=run,
     unfit=no_examples,
     is_quick=True,

@@ -8,7 +8,7 @@
 Shen et al. (MoLe), arXiv 1909.07632, have one core for all κ blocks, so every image shows it κ
 times. Q starts as U diag(±1) V^T, eigenvectors matched by the order of their eigenvalues; signs
 come from the mean of each block, then from how smooth pictures are; gradient descent does the rest
-(`rotation.py`). All that is known of the pictures is what photographs have in common, so a mirror
+(`core_rotation.py`). Of the pictures nothing is known but what photographs share, so a mirror
 image that is as likely cannot be told from the original: both scores count.
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
+from dpkit.leakage.attacks.core_rotation import Puzzle, flipped, opened, refined
 from dpkit.leakage.attacks.moments import (
     Cut,
     Whitening,
@@ -27,7 +28,6 @@ from dpkit.leakage.attacks.moments import (
     neighbours,
     public_rows,
 )
-from dpkit.leakage.attacks.rotation import Puzzle, flipped, opened, refined
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:

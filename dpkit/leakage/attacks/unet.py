@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dpkit.leakage.attacks.attack import ANY, Attack, Effort
+from dpkit.leakage.attacks.attack import FEATURES, Attack, Effort
 from dpkit.leakage.attacks.examples import no_examples
 from dpkit.leakage.attacks.learned import reconstructed
 
@@ -26,7 +26,7 @@ ATTACK: Final = Attack(
     title="Pictures by a residual U-Net",
     rung="A2",
     needs="20 or more of its own pictures under the same treatment, or known images",
-    sanitizers=ANY,
+    sanitizers=FEATURES,
     run=run,
     unfit=no_examples,
 )

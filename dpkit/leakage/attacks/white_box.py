@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.errors import UsageError
-from dpkit.leakage.attacks.attack import ANY, Attack, Effort, Stopwatch, finite
+from dpkit.leakage.attacks.attack import FEATURES, Attack, Effort, Stopwatch, finite
 from dpkit.leakage.attacks.examples import grey_levels
 from dpkit.types.adversary import Reconstruction
 
@@ -161,7 +161,7 @@ ATTACK: Final = Attack(
     title="Pictures by a search through the network",
     rung="A8",
     needs="the weights of the network that made the values: for learned sanitizers, the key",
-    sanitizers=ANY,
+    sanitizers=FEATURES,
     run=run,
     unfit=no_encoder,
 )

@@ -28,6 +28,16 @@ def crops(names, n, side, channels=3, seed=0):
     return np.stack(found).reshape(n, side, side, channels)
 
 
+def native_crops(names, n, side, seed=0):
+    """Return crops of photographs at their own size, u8 [n,side,side,3]."""
+    rng, found = np.random.default_rng(seed), []
+    for i in range(n):
+        whole = getattr(skimage.data, names[i % len(names)])()
+        top, left = (int(rng.integers(0, size - side + 1)) for size in whole.shape[:2])
+        found.append(whole[top : top + side, left : left + side])
+    return np.stack(found)
+
+
 def draw(rng, count, q, law):
     if law == "uniform":
         return rng.random((count, q, q))
@@ -48,12 +58,12 @@ def morphed(
     scatter = rng.permutation(size) if interleave else np.arange(size)
     count = kappa if cores == "distinct" else 1
     drawn = draw(rng, count, size // kappa, law)
+    here = rows[:, scatter][:, places].transpose(1, 0, 2)
     values = np.empty_like(rows)
-    for image in range(n):
-        if key_an_image:
-            drawn = draw(rng, count, size // kappa, law)
-        here = rows[image, scatter][places]
-        values[image, places] = np.matmul(here[:, None], drawn)[:, 0]
+    values[:, places] = np.matmul(here, drawn).transpose(1, 0, 2)
+    for image in range(n if key_an_image else 0):
+        drawn = draw(rng, count, size // kappa, law)
+        values[image, places] = np.matmul(here[:, image, None], drawn)[:, 0]
     view = AdversaryView(
         values.astype(dtype).reshape(n, channels, side, side),
         Geometry(channels, side, side, 8),

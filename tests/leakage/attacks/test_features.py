@@ -13,6 +13,7 @@ from dpkit.leakage.attacks.features import (
     contact_sheet,
     features,
     principal_view,
+    smoothest,
 )
 from dpkit.leakage.scoring import score_views
 from tests.leakage.attacks.setting import convolution_matrix, first_conv, handed_over, he
@@ -78,8 +79,25 @@ def test_run_gives_one_grey_picture_an_image():
     assert found.images.max() == 255
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", ["features", "channel-order", "decode"])
 def test_without_the_layer_there_is_no_attack(name):
     view = replace(handed_over(CONV).view, augconv=None)
     with pytest.raises(UsageError, match="Aug-Conv"):
         ATTACKS[name].run(view, Effort())
+
+
+def test_of_many_large_images_the_least_rough_channels_are_kept(monkeypatch):
+    given_away = handed_over(CONV)
+    monkeypatch.setattr("dpkit.leakage.attacks.features.CANDIDATE_BYTES", 4 * 4 * 12 * 12 * 3)
+    monkeypatch.setattr("dpkit.leakage.attacks.features.PART_BYTES", 1)  # one image at a time
+    found = ATTACKS["features"].run(given_away.view, Effort())
+    assert found.candidates.shape == (4, 3, 12, 12)
+    assert "Only the 3 least rough" in found.sentence
+    best, _ = score_views(given_away.originals, found.candidates, 255)
+    assert best.mean > 0.5
+
+
+def test_a_dead_channel_is_the_last_to_be_kept():
+    maps = RNG.standard_normal((2, 3, 6, 6))
+    maps[:, 1] = 0.0
+    assert smoothest(maps, 2).tolist() == [0, 2]
