@@ -235,7 +235,7 @@ class _Loss:
         return (flat.reshape(self._count, *self._shape) - self._bias) / self._scale
 
     def _smoothness(self, pictures: Any) -> Any:
-        total = 0.0
+        total: Any = 0.0
         for axis in (2, 3):
             steps = pictures.diff(dim=axis)
             for part in (steps, steps.diff(dim=1))[: 1 + (self._shape[0] > 1)]:
