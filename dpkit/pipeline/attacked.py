@@ -9,6 +9,7 @@ import numpy as np
 from dpkit.audit import Subject, sample_rows
 from dpkit.audit.cache import ControlCache
 from dpkit.audit.options import MOST_BYTES
+from dpkit.leakage.utility import MOST as TRAINED
 from dpkit.pipeline.state import private_folder, state_root, write_private
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ _AT_ONCE: Final = 32  # rows in memory of one thread
 
 def rows_with_originals(options: Options, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
-    if not options.is_full:
-        return options.images
     fitting = MOST_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
-    return max(2 * options.images, min(OWN_ROWS, fitting))
+    learned = min(TRAINED[options.is_full], fitting) if options.with_utility else 0
+    if not options.is_full:
+        return max(options.images, learned)
+    return max(2 * options.images, learned, min(OWN_ROWS, fitting))
 
 
 def draw(

@@ -48,7 +48,7 @@ _AT_ONCE: Final = 32  # rows in memory
 class Evidence:
     """The released report as JSON and page, and the private files by name, in pieces.
 
-    `audit` is None where no attack was run.
+    `audit` is None where no attack was run; `learned` says what a network learned of the release.
     """
 
     top_line: str
@@ -56,6 +56,7 @@ class Evidence:
     report_html: str
     private: Mapping[str, Iterable[bytes]]
     audit: Audit | None
+    learned: str
 
 
 def gather_evidence(
@@ -118,6 +119,7 @@ def gather_evidence(
             "scores.csv": csv_pieces(["file", *scores], _score_rows(rows, scores)),
         },
         attacked,
+        released.audit.utility.sentence if released.audit and released.audit.utility else "",
     )
 
 

@@ -250,7 +250,7 @@ def _write_documents(
 ) -> None:
     folder = run.output.partial
     index = write_index(folder / INDEX, manifest.kept_columns, _index_rows(run, finished, manifest))
-    write_file(folder / CARD, card(manifest).encode())
+    write_file(folder / CARD, card(manifest, evidence.learned).encode())
     write_file(folder / REPORT, evidence.report_json.encode())
     write_file(folder / REPORT_PAGE, evidence.report_html.encode())
     seal(folder, manifest, index, signer)
