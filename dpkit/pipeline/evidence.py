@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.audit import Options, RoundTrips, audit
-from dpkit.audit.options import FULL_SECONDS, QUICK_SECONDS
+from dpkit.audit.options import FULL_SECONDS, PAIRS, QUICK_PAIRS, QUICK_SECONDS
 from dpkit.errors import UsageError
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
@@ -134,6 +134,7 @@ def audit_options(run: Run) -> Options | None:
     return Options(
         mode="full" if mode == "full" else "quick",
         images=int(str(run.plan.settings["audit_images"])),
+        pairs=PAIRS if mode == "full" else QUICK_PAIRS,
         budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
         seed=zlib.crc32(run.plan.release_id.encode()),
         with_utility=bool(run.plan.settings.get("utility", False)),
