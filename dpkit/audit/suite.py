@@ -1,8 +1,8 @@
 """Every attack on every view of its rung, within a budget, cheapest first; then the verdict.
 
 An attack that succeeds needs no control to show that it can. One that does not is tried once more
-where it is known to succeed; if it fails there too, it counts as not run. So a smaller budget
-never improves a verdict: what was not carried out is unknown, and the verdict counts it.
+where it is known to succeed; if it fails there too, it counts as not run. What was not carried out
+is unknown, and the verdict leads with the count: fewer attacks are never more safety.
 """
 
 from __future__ import annotations
@@ -161,9 +161,9 @@ def _try(
     )
     done = [trial for trial in trials if trial.ended == "done"]
     if not done:
-        ended = trials[-1].ended
-        state: str = "not tried" if ended == "unfit" else ended
-        return Tried(attack, trials, _result(attack, trials[-1], state, trials[-1].reason))
+        first = trials[0]  # the view that helps most; others lack something besides
+        state: str = "not tried" if first.ended == "unfit" else first.ended
+        return Tried(attack, trials, _result(attack, first, state, first.reason))
     strongest = max(done, key=lambda trial: _strength(trial, guess))
     null = cache.control("null", attack, stage, lambda: null_control(attack, stage, effort))
     if _succeeded(strongest, guess):

@@ -91,7 +91,7 @@ class Condition:
         said = ", ".join(f"{name} is {_said(figures[name])}" for name in dict.fromkeys(failed))
         raise GateError(
             f"the release does not meet --require '{self.text}': {said or 'it is false'}",
-            remedy="see the private report; nothing was published",
+            remedy="your private report says why",
         )
 
 

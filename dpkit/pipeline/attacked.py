@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.rows import ReleasedRows, Sample
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Geometry, Key, Secret, Task
+    from dpkit.types import Geometry, Secret, Task
 
 OWN_ROWS: Final = 4096  # with their originals, in a full audit
 _AT_ONCE: Final = 32  # rows in memory of one thread
@@ -56,13 +56,19 @@ def subject_of(
     rows: ReleasedRows,
     sample: Sample,
     drawn: NDArray[np.int64],
-    treated: tuple[Sanitizer, Key, Geometry],
+    treated: tuple[Sanitizer, Geometry, NDArray[Any] | None],
     *,
     task: Task,
     options: Options,
 ) -> Subject:
-    """Return what is attacked: the sample, and further rows of groups that are not in it."""
-    sanitizer, key, geometry = treated
+    """Return what is attacked: the sample, and further rows of groups that are not in it.
+
+    Parameters
+    ----------
+    treated
+        The sanitizer, the geometry, and what the key gives back of the sample, if it gives.
+    """
+    sanitizer, geometry, restored = treated
     row_bytes = int(np.prod(sample.values.shape[1:])) * 4  # float32, as attacks compute
     most = max(0, min(options.rows, MOST_BYTES // row_bytes) - len(sample.numbers) // 2)
     further = drawn[~np.isin(drawn, sample.numbers)][:most]
@@ -77,7 +83,7 @@ def subject_of(
         sample.groups,
         others,
         targets.astype(np.int64) if is_single else np.zeros(len(others), np.int64),
-        restored=sanitizer.restore(sample.values, key, geometry) if sanitizer.restorable else None,
+        restored=restored,
     )
 
 

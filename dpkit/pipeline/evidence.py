@@ -83,8 +83,9 @@ def gather_evidence(
     options = audit_options(run)
     count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
     sample, drawn = draw(rows, min(len(rows), count), run.plan.secret, engine)
-    findings = _attacked(run, rows, (sample, drawn), options, voice) if options else None
-    measured = _round_trip(run, sample, asked)
+    restored = _restored(run, sample.values if options else sample.values[:asked])
+    findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
+    measured = _round_trip(run, sample, restored, asked)
     baselines = baseline_scores(
         sample.originals[:asked], run.geometry.peak, dtype=np.dtype(manifest.dtype)
     )
@@ -157,14 +158,15 @@ def _untimed(one: AttackResult) -> AttackResult:
 def _attacked(
     run: Run,
     rows: ReleasedRows,
-    drawn: tuple[Sample, NDArray[np.int64]],
+    drawn: tuple[Sample, NDArray[np.int64], NDArray[Any] | None],
     options: Options,
     voice: Voice,
 ) -> Findings | None:
     """Attack the sample; None where it cannot be cut in halves and nothing is required of it."""
-    treated = (run.sanitizer, run.key, run.geometry)
     task: Any = run.plan.settings["task"]
-    subject = subject_of(rows, *drawn, treated, task=task, options=options)
+    sample, numbers, restored = drawn
+    treated = (run.sanitizer, run.geometry, restored)
+    subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
     try:
         return audit(subject, options, kept_controls(), voice)
     except UsageError as error:
@@ -174,14 +176,22 @@ def _attacked(
         return None
 
 
-def _round_trip(run: Run, sample: Sample, asked: int) -> RoundTrip | None:
-    """Return how well the key restores the sample, where it does."""
+def _restored(run: Run, values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return what the key gives back of released values [n,h,w,c], None where it gives nothing."""
     if not run.sanitizer.restorable:
         return None
+    parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
+    return np.concatenate([run.sanitizer.restore(p, run.key, run.geometry) for p in parts])
+
+
+def _round_trip(
+    run: Run, sample: Sample, restored: NDArray[Any] | None, asked: int
+) -> RoundTrip | None:
+    """Return how well the key restores the sample, where it does."""
+    if restored is None:
+        return None
     trips = RoundTrips(run.sanitizer, run.key, run.geometry)
-    for start in range(0, min(asked, len(sample.paths)), _AT_ONCE):
-        part = slice(start, min(start + _AT_ONCE, asked))
-        trips.add(sample.originals[part], sample.values[part])
+    trips.add_restored(sample.originals[:asked], restored[:asked])
     return trips.result()
 
 
