@@ -110,13 +110,13 @@ def _tried(stage: Stage, guess: Recovery, cache: ControlCache, voice: Voice) -> 
     suite = [a for a in ATTACKS.values() if a.is_for(stage.subject.sanitizer.name)]
     deadline = time.monotonic() + options.budget_seconds
     for number, attack in enumerate(suite):
-        voice.progress("attacking", number, len(suite))
+        voice.progress("attacking: attacks", number, len(suite))
         if reason := _not_chosen(attack, options) or _not_held(attack, stage):
             yield Tried(attack, (), _result(attack, None, "not tried", reason))
             continue
         left = (deadline - time.monotonic()) * LARGEST_SHARE
         yield _try(attack, stage, guess, cache, Effort(left, options.seed, options.is_full))
-    voice.progress("attacking", len(suite), len(suite))
+    voice.progress("attacking: attacks", len(suite), len(suite))
 
 
 def _utility(stage: Stage, voice: Voice) -> Utility | None:
