@@ -52,7 +52,7 @@ class ControlCache:
     write: Callable[[Path, list[bytes]], None]
 
     def control(
-        self, kind: str, attack: Attack, stage: Stage, compute: Callable[[], Control]
+        self, kind: str, attack: Attack, stage: Stage, compute: Callable[[], Control | None]
     ) -> Control | None:
         """Return the control of a kind, computed or from the cache; None where there is none."""
         if kind == "positive" and not has_positive(attack):
@@ -61,7 +61,7 @@ class ControlCache:
         if path is not None and (held := _held(path)):
             return replace(held, is_cached=True)
         found = compute()
-        if path is not None:
+        if path is not None and found is not None:
             self.write(path, [dump(Kept(VERSION, found)).encode()])
         return found
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 MOST_SCORED: Final = 48  # images of a control
 BLOCK: Final = "block"
+NOT_RUN: Final = "none"  # the measure of a control that could not be carried out
 GALLERY: Final = "A7"
 LAYER_RUNGS: Final = ("A4", "A5")
 STRANGERS: Final = 1  # a seed: other crops than those of the gallery
@@ -67,7 +68,7 @@ def positive_control(attack: Attack, like: Stage, effort: Effort) -> Control:
 def _layer_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     layer, conv = like.subject.augconv, like.subject.first_conv
     if layer is None or conv is None:
-        return Control("no layer was handed over", "none", 0.0, 0.0, False, False)
+        return Control("no layer was handed over", NOT_RUN, 0.0, 0.0, passed=False, is_cached=False)
     sanitizer = like.subject.sanitizer
     subject = _photographed(sanitizer, like, more=0)
     seed = _seed("positive", attack, sanitizer, like)
@@ -76,8 +77,11 @@ def _layer_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     return _control(attack, subject, like.options, effort, setting=setting, should_fall=True)
 
 
-def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
-    """Attack images that have a key each; passed where the attack finds nothing."""
+def null_control(attack: Attack, like: Stage, effort: Effort) -> Control | None:
+    """Attack images that have a key each; passed where the attack finds nothing.
+
+    None where it cannot be carried out so: C^ac belongs to one key.
+    """
     subject = _photographed(like.subject.sanitizer, like, more=0)
     if attack.rung == GALLERY:  # whoever is in the gallery must not be among the released
         strangers = _photographed(like.subject.sanitizer, like, more=0, seed=STRANGERS)
@@ -87,10 +91,11 @@ def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
 
 def _null(
     attack: Attack, subject: Subject, values: NDArray[Any], like: Stage, effort: Effort
-) -> Control:
+) -> Control | None:
     subject = replace(subject, values=values)
     setting = "a fresh key for every image"
-    return _control(attack, subject, like.options, effort, setting=setting, should_fall=False)
+    found = _control(attack, subject, like.options, effort, setting=setting, should_fall=False)
+    return None if found.measure == NOT_RUN else found
 
 
 def weakened(sanitizer: Sanitizer, weak: Mapping[str, Json], geometry: Geometry) -> Sanitizer:
@@ -167,7 +172,7 @@ def _control(
     ]
     if not tried or tried[0].ended != "done":
         reason = tried[0].reason if tried else "nobody holds what it needs"
-        return Control(f"{setting}: {reason}", "none", 0.0, 0.0, False, False)
+        return Control(f"{setting}: {reason}", NOT_RUN, 0.0, 0.0, passed=False, is_cached=False)
     fell, measure = _judged(tried[0], stage)
     return Control(setting, measure.name, measure.value, measure.limit, fell == should_fall, False)
 

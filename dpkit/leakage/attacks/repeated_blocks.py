@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 16 * FLOAT32_EPS  # of a block's length; a float32 product's last bits
 COARSE_TOLERANCE: Final = 1e-4  # the same, once stored as float16
 MOST_BLOCKS: Final = 100_000  # of the first images; equal images are looked for among all
+LEAST_TOLD: Final = 0.001  # share of blocks with a twin, below which it says little of a set
 NOBODY: Final = -1  # in place of a twin set's number
 
 
@@ -99,7 +100,7 @@ def _twins_at_home(sets: Numbers) -> NDArray[np.bool_]:
 def _finding(figures: dict[str, float]) -> str:
     if figures["equal_images"]:
         return f"which of {figures['equal_images']:.0f} images are equal to another"
-    if figures["twins"]:
+    if figures["twins_share"] >= LEAST_TOLD:
         return f"which blocks are alike ({figures['twins_share']:.1%} have an exact twin)"
     return ""
 

@@ -146,7 +146,7 @@ def _attack_row(attack: AttackResult) -> dict[str, Any]:
         "reason": attack.reason,
         "result": _results(attack),
         "controls": [text for text in controls if text],
-        "seconds": NOTHING if attack.state == "not tried" else f"{attack.seconds:,.1f}",
+        "seconds": f"{attack.seconds:,.1f}" if attack.seconds else NOTHING,
         "page": f"{attack.name}.md",
         "sentence": attack.sentence,
     }
@@ -163,12 +163,20 @@ def _results(attack: AttackResult) -> list[str]:
         lines.append(f"PSNR {number(attack.images.psnr.mean.value, 'psnr')} dB")
     if attack.links:
         lines.append(_link_line(attack))
-    lines += [f"{name} {number(value)}" for name, value in attack.figures.items()]
+    lines += [f"{_worded(name)} {_figure(value)}" for name, value in attack.figures.items()]
     if attack.finding:
         lines.append(f"gives away {attack.finding}")
     if attack.is_upper_bound:
         lines.append("an upper bound: the best of several pictures, chosen with the original")
     return lines
+
+
+def _worded(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else number(value)
 
 
 def _link_line(attack: AttackResult) -> str:
