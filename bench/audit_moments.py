@@ -1,9 +1,9 @@
 """What morphed crops lose to the moments of other photographs: second-order and chained.
 
 Originals are crops of astronaut, chelsea and coffee at full resolution, 32x32; the adversary has
-12,000 crops of rocket, motorcycle, retina and immunohistochemistry. Each seed has crops and a key of
-its own. Scored are 100 images, or their mirror images, whichever are nearer as a set. Takes many
-minutes: one of the long benches.
+12,000 crops of rocket, motorcycle, retina and immunohistochemistry. Each seed has crops and a key
+of its own. Scored are 100 images, or their mirror images, whichever are nearer as a set. Takes
+many minutes: one of the long benches.
 """
 
 from __future__ import annotations

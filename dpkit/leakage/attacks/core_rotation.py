@@ -131,8 +131,8 @@ def flipped(puzzle: Puzzle, rotations: Matrix, axes: Matrix, effort: Effort) -> 
         before = least
         for component in range(len(signs)):
             effort.check()
-            part = part(puzzle, rotations, axes[:, :, component], white)
-            turned = pictures - 2 * signs[component] * part
+            more = part(puzzle, rotations, axes[:, :, component], white)
+            turned = pictures - 2 * signs[component] * more
             rough = roughness(turned)
             if rough < least:
                 least, pictures = rough, turned

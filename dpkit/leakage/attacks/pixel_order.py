@@ -78,9 +78,8 @@ def _orders(steps: Matrix) -> list[Order]:
         peak = int(left.argmax())
         left[max(0, peak - 2) : peak + 3] = 0
         rest = np.delete(np.arange(count), peak)
-        for place in range(1, count, STRIDE):
-            if abs(place - peak) >= STRIDE:
-                orders.append(np.insert(rest, place, peak))
+        places = [place for place in range(1, count, STRIDE) if abs(place - peak) >= STRIDE]
+        orders += [np.insert(rest, place, peak) for place in places]
         orders.append(np.r_[np.arange(peak, -1, -1), np.arange(peak + 1, count)])
     return orders
 

@@ -7,9 +7,10 @@
 
 Shen et al. (MoLe), arXiv 1909.07632, have one core for all κ blocks, so every image shows it κ
 times. Q starts as U diag(±1) V^T, eigenvectors matched by the order of their eigenvalues; signs
-come from the mean of each block, then from how smooth pictures are; gradient descent does the rest
-(`core_rotation.py`). Of the pictures nothing is known but what photographs share, so a mirror
-image that is as likely cannot be told from the original: both scores count.
+come from the mean of each block, then from how smooth pictures are (`component_signs.py`); gradient
+descent (`core_rotation.py`) and moves of whole columns (`pixel_order.py`) do the rest. Of the
+pictures nothing is known but what photographs share, so a mirror image that is as likely cannot be
+told from the original: both scores count.
 """
 
 from __future__ import annotations
