@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import skimage.data
-from dpkit.leakage.attacks.scoring import score_images
 
 from bench.folders import jpeg_crops
 from bench.harness import Figure
@@ -19,6 +18,7 @@ from bench.owners import mixed
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.linkage import score_links
+from dpkit.leakage.scoring import score_images
 from dpkit.sanitizers.mix import Mix
 from dpkit.types import Geometry
 from dpkit.types.adversary import AdversaryView

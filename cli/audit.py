@@ -84,7 +84,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
     "--require",
     default="",
     metavar="EXPR",
-    help="Exit with 4 unless it holds: 'worst_ssim < 0.3 and verdict != broken'.",
+    help="Exit with 4 unless it holds: 'worst_ssim <= 0.3 and verdict != broken'.",
 )
 @json_option
 @keystore_options  # fmt: skip
@@ -106,10 +106,11 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
     utility: bool,
     as_json: bool,
 ) -> None:
-    """Attack a release as its developer could, and write what comes out to your private reports.
+    """Attack a release as its developer could, for your eyes alone.
 
-    The published files are not changed. Originals come from SOURCE, else from the folder that the
-    release was made of; they are used for scoring alone.
+    What comes out is written to your private reports; the published files are not changed.
+    Originals come from SOURCE, else from the folder that the release was made of; they are used
+    for scoring alone.
 
     \b
     Example:

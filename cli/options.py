@@ -70,7 +70,7 @@ gate_options = (
     click.option("--allow-unchanged", type=int, default=Gates().allow_unchanged, metavar="N",
                  show_default=True, help="Rows that may equal their original (blank images)."),
     click.option("--require", default="", metavar="EXPR",
-                 help="Publish only if this holds: 'worst_ssim < 0.3 and verdict != broken'."),
+                 help="Publish only if this holds: 'worst_ssim <= 0.3 and verdict != broken'."),
 )  # fmt: skip
 
 remix_option = click.option(

@@ -1,8 +1,11 @@
 """Fixtures of the whole house: a home of its own for each test, real photographs, the command."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers beside each other would only spin
 
 import numpy as np
 import pytest

@@ -15,6 +15,7 @@ import pytest
 from cli.main import COMMANDS, INTERRUPTED, main
 from cli.sanitize import QUARANTINED
 from dpkit.errors import DpkitError
+from dpkit.leakage.attacks import ATTACKS
 from dpkit.release.card_text import VERIFY
 from dpkit.sanitizers import SANITIZERS
 
@@ -199,6 +200,26 @@ class TestTables:
         assert len(words) > 30
         assert words == sorted(set(words), key=str.casefold)
 
+    def test_the_audits_page_lists_its_options_with_their_defaults(self):
+        section = page("audit.md").split("## Options of")[1].split("## ")[0]
+        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        everywhere = {name for p in ALL["dpkit restore"].params for name in p.opts}
+        own = [p for p in ALL["dpkit audit"].params if isinstance(p, click.Option)]
+        own = [p for p in own if not everywhere.intersection(p.opts)]
+        assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
+
+    @pytest.mark.parametrize("path", sorted((ROOT / "docs/attacks").glob("*.md")), ids=relative)
+    def test_every_attacks_page_has_the_same_sections(self, path):
+        assert path.stem in ATTACKS
+        text = path.read_text()
+        rung = ATTACKS[path.stem].rung
+        assert re.findall("^#+ (.*)", text, re.MULTILINE) == [
+            path.stem, "How it works", "What it reached", "What stops it",
+        ]  # fmt: skip
+        assert f"**Rung:** {rung} of the [ladder]" in text
+        assert "**Needs:**" in text
+        assert f"| {rung} | [{path.stem}](attacks/{path.name}) |" in page("index.md")
+
     def test_the_exit_codes_are_those_of_the_program(self):
         section = page("quickstart.md").split("## Exit codes")[1]
         codes = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
@@ -242,6 +263,9 @@ class TestCode:
         assert "24 samples of 3x16x16, task single, 3 classes" in said
         assert "torch.Size([8, 3, 16, 16])" in said
         assert "No attack was run on this release" in said
+
+    def test_of_the_challenge(self, folder):
+        assert "morph (24, 3, 16, 16) float32" in self.run(page("challenge.md"), folder)
 
     def test_of_the_threat_model_recovers_what_it_says(self, tmp_path):
         said = self.run(page("threat-model.md"), tmp_path).strip()

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.controls import has_positive
 from dpkit.errors import DpkitError
 from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.strict_json import dump, load
@@ -54,7 +55,7 @@ class ControlCache:
         self, kind: str, attack: Attack, stage: Stage, compute: Callable[[], Control]
     ) -> Control | None:
         """Return the control of a kind, computed or from the cache; None where there is none."""
-        if kind == "positive" and not attack.weak:
+        if kind == "positive" and not has_positive(attack):
             return None
         path = self.folder / f"{_digest(kind, attack, stage)}.json" if self.folder else None
         if path is not None and (held := _held(path)):
@@ -83,6 +84,7 @@ def _digest(kind: str, attack: Attack, stage: Stage) -> str:
         "rows": [len(subject), len(subject.others), str(subject.values.dtype)],
         "options": [options.mode, options.images, list(options.pairs), options.seed],
         "public": subject.public_name,
+        "layer": subject.augconv.output_shape if subject.augconv else None,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from dpkit.audit.fresh_layer import with_fresh_layer
 from dpkit.audit.holdings import Holding, Stage, holdings
 from dpkit.audit.photographs import PRIVATE, crops
 from dpkit.audit.subject import Subject, sanitized
@@ -43,24 +44,43 @@ if TYPE_CHECKING:
 MOST_SCORED: Final = 48  # images of a control
 BLOCK: Final = "block"
 GALLERY: Final = "A7"
+LAYER_RUNGS: Final = ("A4", "A5")
 STRANGERS: Final = 1  # a seed: other crops than those of the gallery
 
 
+def has_positive(attack: Attack) -> bool:
+    """Say whether there is a setting in which the attack is known to succeed."""
+    return bool(attack.weak) or attack.rung in LAYER_RUNGS
+
+
 def positive_control(attack: Attack, like: Stage, effort: Effort) -> Control:
-    """Attack the weakened sanitizer; passed where the attack succeeds."""
+    """Attack the weakened sanitizer, or a fresh layer; passed where the attack succeeds."""
+    if attack.rung in LAYER_RUNGS:
+        return _layer_control(attack, like, effort)
     weak = weakened(like.subject.sanitizer, attack.weak, like.subject.geometry)
-    subject = _photographed(weak, like)
-    seed = _seed("positive", attack, weak, like)
-    subject = _released(subject, seed)
+    subject = _photographed(weak, like, more=len(like.subject.others))
+    subject = _released(subject, _seed("positive", attack, weak, like))
     said = ", ".join(f"{name} {value}" for name, value in attack.weak.items())
     return _control(attack, subject, like.options, effort, setting=said, should_fall=True)
 
 
+def _layer_control(attack: Attack, like: Stage, effort: Effort) -> Control:
+    layer, conv = like.subject.augconv, like.subject.first_conv
+    if layer is None or conv is None:
+        return Control("no layer was handed over", "none", 0.0, 0.0, False, False)
+    sanitizer = like.subject.sanitizer
+    subject = _photographed(sanitizer, like, more=0)
+    seed = _seed("positive", attack, sanitizer, like)
+    subject = with_fresh_layer(subject, layer, conv, seed)
+    setting = "a layer with random kernels, under a key of its own"
+    return _control(attack, subject, like.options, effort, setting=setting, should_fall=True)
+
+
 def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
     """Attack images that have a key each; passed where the attack finds nothing."""
-    subject = _photographed(like.subject.sanitizer, like)
+    subject = _photographed(like.subject.sanitizer, like, more=0)
     if attack.rung == GALLERY:  # whoever is in the gallery must not be among the released
-        strangers = _photographed(like.subject.sanitizer, like, seed=STRANGERS)
+        strangers = _photographed(like.subject.sanitizer, like, more=0, seed=STRANGERS)
         return _null(attack, subject, unkeyed(strangers), like, effort)
     return _null(attack, subject, unkeyed(subject), like, effort)
 
@@ -68,13 +88,7 @@ def null_control(attack: Attack, like: Stage, effort: Effort) -> Control:
 def _null(
     attack: Attack, subject: Subject, values: NDArray[Any], like: Stage, effort: Effort
 ) -> Control:
-    none = slice(0, 0)
-    subject = replace(
-        subject,
-        values=values,
-        others=subject.others[none],
-        other_labels=subject.other_labels[none],
-    )
+    subject = replace(subject, values=values)
     setting = "a fresh key for every image"
     return _control(attack, subject, like.options, effort, setting=setting, should_fall=False)
 
@@ -195,14 +209,11 @@ def guess_recoveries(stage: Stage) -> list[tuple[str, Recovery]]:
     ]
 
 
-def _photographed(sanitizer: Sanitizer, like: Stage, seed: int = 0) -> Subject:
-    """Return photographs in place of the originals, as many in each place; not yet released."""
-    geometry = like.subject.geometry
-    seen = len(like.subject.others)
-    count = len(like.subject)
-    pixels, which = crops(
-        PRIVATE, count + seen, geometry, np.random.default_rng([like.options.seed, seed])
-    )
+def _photographed(sanitizer: Sanitizer, like: Stage, *, more: int, seed: int = 0) -> Subject:
+    """Return photographs in place of the originals, and `more` besides; not yet released."""
+    geometry, count = like.subject.geometry, len(like.subject)
+    rng = np.random.default_rng([like.options.seed, seed])
+    pixels, which = crops(PRIVATE, count + more, geometry, rng)
     return Subject(
         sanitizer,
         geometry,

@@ -12,6 +12,7 @@ Mode: TypeAlias = Literal["none", "quick", "full"]
 MODES: Final[tuple[Mode, ...]] = ("none", "quick", "full")
 
 PAIRS: Final = (1, 3, 10, 30)
+QUICK_PAIRS: Final = (30,)
 QUICK_SECONDS: Final = 120.0  # a limit that the quick suite never reaches on a healthy machine
 FULL_SECONDS: Final = 600.0
 QUICK_ROWS: Final = 512  # released rows that attacks see

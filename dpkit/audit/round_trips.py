@@ -35,7 +35,11 @@ class RoundTrips:
 
     def add(self, originals: NDArray[Any], values: NDArray[Any]) -> None:
         """Restore released values [n,c,h,w] and compare with originals [n,h,w,c]."""
-        restored = self._restore(values, self._key, self._geometry).astype(np.int32)
+        self.add_restored(originals, self._restore(values, self._key, self._geometry))
+
+    def add_restored(self, originals: NDArray[Any], restored: NDArray[Any]) -> None:
+        """Compare restored pixels [n,h,w,c] with originals of the same shape."""
+        restored = restored.astype(np.int32)
         error = np.abs(restored - originals)
         self._worst = max(self._worst, int(error.max()))
         self._total += float(error.mean(axis=(1, 2, 3), dtype=np.float64).sum())

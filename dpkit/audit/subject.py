@@ -73,6 +73,16 @@ class Subject:
         return parse(str(normalize)).affine(self.geometry)
 
 
+def batch_of(pixels: NDArray[Any], labels: NDArray[np.int64]) -> ImageBatch:
+    """Return pixels [n,h,w,c] as a batch that is a shard of its own."""
+    rows = np.arange(len(pixels))
+    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    names = np.array([f"{row:026d}".encode() for row in rows])
+    return ImageBatch(
+        pixels, labels, names, names, Company(planes, labels, rows, rows, "train"), rows
+    )
+
+
 def sanitized(
     sanitizer: Sanitizer,
     geometry: Geometry,
@@ -81,10 +91,5 @@ def sanitized(
     seed: Secret,
 ) -> NDArray[Any]:
     """Return released values [n,c,h,w] of pixels [n,h,w,c] under a key of their own."""
-    count = len(pixels)
-    rows = np.arange(count)
-    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
-    names = np.array([f"{row:026d}".encode() for row in rows])
-    company = Company(planes, labels, rows, rows, "train")
-    batch = ImageBatch(pixels, labels, names, names, company, rows)
-    return sanitizer.apply(batch, sanitizer.fit(geometry, seed), geometry).values
+    key = sanitizer.fit(geometry, seed)
+    return sanitizer.apply(batch_of(pixels, labels), key, geometry).values

@@ -1,8 +1,8 @@
 """Every attack on every view of its rung, within a budget, cheapest first; then the verdict.
 
 An attack that succeeds needs no control to show that it can. One that does not is tried once more
-where it is known to succeed; if it fails there too, it counts as not run. So a smaller budget
-never improves a verdict: what was not carried out is unknown, and the verdict counts it.
+where it is known to succeed; if it fails there too, it counts as not run. What was not carried out
+is unknown, and the verdict leads with the count: fewer attacks are never more safety.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from dpkit.audit.findings import Findings
 from dpkit.audit.holdings import Stage, holdings, missing
 from dpkit.audit.ladder import exposed_by_rung, rung_results, with_key
 from dpkit.audit.trial import Trial, attempt
+from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
-from dpkit.leakage.attacks.attack import Effort
+from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
 from dpkit.leakage.judgement import beats, is_linked, judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
+from dpkit.leakage.utility import Labelled, measure_utility
 from dpkit.types.audit import AttackResult, Audit, Guess, PairsPoint
 
 if TYPE_CHECKING:
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from dpkit.audit.options import Options
     from dpkit.audit.subject import Subject
     from dpkit.leakage.attacks.attack import Attack
-    from dpkit.types.audit import Control
+    from dpkit.types.audit import Control, Utility
     from dpkit.types.voice import Voice
 
 LARGEST_SHARE = 0.5  # of the time that is left, for one attack
 CURVE = "known-pairs"
+CONVERGED = "converged"  # a figure: 0 where the budget cut a training short
+UTILITY_SECONDS = 240.0  # beside the attacks' budget
 BEST_GUESS = "best of these"
 
 
@@ -94,7 +98,7 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
         attacks=tuple(one.result for one in tried),
         pairs=pairs,
         pairs_needed={said: _needed(pairs, float(said)) for said in ("0.5", "0.9")},
-        utility=None,
+        utility=_utility(stage, voice) if options.with_utility else None,
     )
     rows = stage.halves.scored
     ssim = best.ssim if best else np.full(len(rows), np.nan)
@@ -106,13 +110,35 @@ def _tried(stage: Stage, guess: Recovery, cache: ControlCache, voice: Voice) -> 
     suite = [a for a in ATTACKS.values() if a.is_for(stage.subject.sanitizer.name)]
     deadline = time.monotonic() + options.budget_seconds
     for number, attack in enumerate(suite):
-        voice.progress("attacking", number, len(suite))
+        voice.progress("attacking: attacks", number, len(suite))
         if reason := _not_chosen(attack, options) or _not_held(attack, stage):
             yield Tried(attack, (), _result(attack, None, "not tried", reason))
             continue
         left = (deadline - time.monotonic()) * LARGEST_SHARE
         yield _try(attack, stage, guess, cache, Effort(left, options.seed, options.is_full))
-    voice.progress("attacking", len(suite), len(suite))
+    voice.progress("attacking: attacks", len(suite), len(suite))
+
+
+def _utility(stage: Stage, voice: Voice) -> Utility | None:
+    """Train on originals and release; None where that cannot be said of these images."""
+    subject, options = stage.subject, stage.options
+    if subject.labels is None:
+        voice.notice("--utility needs one label a row: nothing was trained")
+        return None
+    voice.notice("training a small network on originals and release")
+    try:
+        return measure_utility(
+            subject.originals,
+            subject.values,
+            Labelled(subject.labels, subject.groups),
+            subject.sanitizer.training(subject.geometry),
+            Effort(UTILITY_SECONDS, options.seed, options.is_full),
+        )
+    except UsageError as error:
+        voice.notice(f"--utility: {error}")
+    except OutOfBudgetError as error:
+        voice.notice(f"--utility: {error}")
+    return None
 
 
 def _not_chosen(attack: Attack, options: Options) -> str:
@@ -135,14 +161,17 @@ def _try(
     )
     done = [trial for trial in trials if trial.ended == "done"]
     if not done:
-        ended = trials[-1].ended
-        state: str = "not tried" if ended == "unfit" else ended
-        return Tried(attack, trials, _result(attack, trials[-1], state, trials[-1].reason))
+        first = trials[0]  # the view that helps most; others lack something besides
+        state: str = "not tried" if first.ended == "unfit" else first.ended
+        return Tried(attack, trials, _result(attack, first, state, first.reason))
     strongest = max(done, key=lambda trial: _strength(trial, guess))
     null = cache.control("null", attack, stage, lambda: null_control(attack, stage, effort))
     if _succeeded(strongest, guess):
         result = _result(attack, strongest, "succeeded", "", null=null)
         return Tried(attack, trials, result)
+    if strongest.found and strongest.found.figures.get(CONVERGED) == 0:
+        reason = "its training was cut by the budget"
+        return Tried(attack, trials, _result(attack, strongest, "timed out", reason))
     if attack.rung == "A0":  # what the eye sees is there to be scored, whatever it is
         return Tried(attack, trials, _result(attack, strongest, "no success", "", null=null))
     positive = cache.control(

@@ -25,9 +25,10 @@ MORPH: Final[Mapping[str, str]] = {
     "row is whose.",
 }
 MIX: Final[Mapping[str, str]] = {
-    "A0": "Half of every image stands in place: take --Nt 3 or more, and know that --p-replace 1 "
-    "alone leaves nothing.",
-    "A1": "Never release two mixed versions of an image.",
+    "A0": "Much of every image stands in place: take --Nt 3 or more; only --p-replace 1 leaves "
+    "nothing of it.",
+    "A1": "Foreign blocks show at their seams and are filled from around: take --Nt 3 or more, so "
+    "that little of the own is left, and never release two mixed versions of an image.",
     "A7": "Larger blocks name their owner less surely; nothing in this method hides an image from "
     "somebody who holds it.",
 }

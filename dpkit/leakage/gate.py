@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dpkit.errors import GateError, UsageError
+from dpkit.leakage.utility import RELEASE
 from dpkit.types.audit import VERDICTS
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Condition:
         said = ", ".join(f"{name} is {_said(figures[name])}" for name in dict.fromkeys(failed))
         raise GateError(
             f"the release does not meet --require '{self.text}': {said or 'it is false'}",
-            remedy="see the private report; nothing was published",
+            remedy="your private report says why",
         )
 
 
@@ -121,8 +122,9 @@ def figures_of(audit: Audit) -> dict[str, Figure]:
     linked = [r.links for r in audit.attacks if r.links is not None and r.had_power]
     figures |= _of_links(linked)
     figures |= _of_pairs(audit)
-    if audit.utility and audit.utility.scores:
-        figures["accuracy"] = audit.utility.scores[-1].mean  # of the network that saw the release
+    if audit.utility:
+        by_training = {score.trained_on: score.mean for score in audit.utility.scores}
+        figures["accuracy"] = by_training[RELEASE]
     return figures
 
 

@@ -32,6 +32,7 @@ RECOGNISED: Final = 0.5  # mean SSIM
 NEARLY_EXACT: Final = 0.9  # SSIM of one image
 SSIM_MARGIN: Final = 0.05
 NCC_MARGIN: Final = 0.1
+WITH_ORIGINALS: Final = ("A6", "A7")  # rungs that hold some
 CHANCE_MARGIN: Final = 3.0  # times the share that guessing links
 
 
@@ -95,7 +96,10 @@ def _said(
         return "broken", f"broken: pictures recovered, best by {_named(strongest)}"
     if won:
         what = [r.finding or f"{_named(r)} recovers something of the images" for r in won]
-        return "leaks", f"leaks: {'; '.join(dict.fromkeys(what))}"
+        said = "; ".join(dict.fromkeys(what))
+        if all(result.rung in WITH_ORIGINALS for result in won):
+            said = f"{said}. Without any original no attack succeeded; that is not a proof"
+        return "leaks", f"leaks: {said}"
     return "none", "no attack of this suite succeeded; that is not a proof"
 
 

@@ -74,17 +74,16 @@ def recovery(originals: NDArray[Any], images: NDArray[Any], peak: int) -> Recove
         float [n,h,w,c or 1] in grey levels, on any contrast.
     """
     truth = originals if images.shape[3] == originals.shape[3] else grey(originals)
-    shown = np.asarray(images, np.float64)
-    mirrored = shown[:, :, ::-1]
-    gains, ncc = _fit(truth, shown)
-    other_gains, other_ncc = _fit(truth, mirrored)
-    flips = other_ncc > ncc
-    turned = np.where(flips[:, None, None, None], mirrored, shown)
-    best_gains = np.where(flips[:, None], other_gains, gains)
-    fitted = turned * best_gains[:, 0, None, None, None] + best_gains[:, 1, None, None, None]
+    shown = np.ascontiguousarray(images, np.float32)
+    fits = _fits(truth, shown)
+    turned = shown
+    if fits.flips.any():
+        turned = shown.copy()
+        turned[fits.flips] = shown[fits.flips][:, :, ::-1]
+    fitted = turned * fits.gain[:, None, None, None] + fits.offset[:, None, None, None]
     ways = [_compared(truth, picture, peak) for picture in (shown, fitted)]
     ssim, psnr = (np.fmax(a, b) for a, b in zip(*ways, strict=True))
-    return Recovery(ssim, psnr, np.maximum(ncc, other_ncc))
+    return Recovery(ssim, psnr, fits.ncc)
 
 
 def best_candidate(originals: NDArray[Any], candidates: NDArray[Any], peak: int) -> Recovery:
@@ -95,25 +94,47 @@ def best_candidate(originals: NDArray[Any], candidates: NDArray[Any], peak: int)
     )
 
 
-def _compared(truth: NDArray[Any], images: Floats, peak: int) -> tuple[Floats, Floats]:
-    values = np.ascontiguousarray(np.moveaxis(np.clip(images, 0, peak), -1, 1), np.float32)
+def _compared(truth: NDArray[Any], images: NDArray[np.float32], peak: int) -> tuple[Floats, Floats]:
+    values = np.ascontiguousarray(np.moveaxis(np.clip(images, 0, peak), -1, 1))
     ssim, mse = ssim_mse_unstretched(truth, values, peak)
     with np.errstate(divide="ignore"):
         psnr = np.minimum(10 * np.log10(peak**2 / mse), IDENTICAL_DB)
     return ssim, np.asarray(psnr, np.float64)
 
 
-def _fit(truth: NDArray[Any], images: Floats) -> tuple[Floats, Floats]:
-    """Return gain and offset [n,2] that bring each image nearest to its original, and |NCC| [n]."""
-    wanted, seen = (a.reshape(len(a), -1).astype(np.float64) for a in (truth, images))
-    means = wanted.mean(axis=1), seen.mean(axis=1)
-    wanted, seen = wanted - means[0][:, None], seen - means[1][:, None]
-    both, square, total = ((a * b).sum(axis=1) for a, b in
-                           ((wanted, seen), (seen, seen), (wanted, wanted)))  # fmt: skip
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fits:
+    """What brings each image nearest to its original: turned or not, gain, offset; |NCC|; [n]."""
+
+    flips: NDArray[np.bool_]
+    gain: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    ncc: Floats
+
+
+def _fits(truth: NDArray[Any], images: NDArray[np.float32]) -> _Fits:
+    wanted, level = _centred(truth.astype(np.float32))
+    seen, mean = _centred(images)
+    square, total = _products(seen, seen), _products(wanted, wanted)
+    straight, turned = _products(wanted, seen), _products(wanted, seen[:, :, ::-1])
+    flips = np.abs(turned) > np.abs(straight)
+    both = np.where(flips, turned, straight)
     gain = np.divide(both, square, out=np.zeros_like(both), where=square > 0)
     norm = np.sqrt(square * total)
     ncc = np.divide(np.abs(both), norm, out=np.zeros_like(both), where=norm > 0)
-    return np.stack([gain, means[0] - gain * means[1]], axis=1), ncc
+    offset = level - gain * mean
+    return _Fits(flips, gain.astype(np.float32), offset.astype(np.float32), ncc)
+
+
+def _centred(images: NDArray[np.float32]) -> tuple[NDArray[np.float32], Floats]:
+    means = images.mean(axis=(1, 2, 3), dtype=np.float64)
+    return images - means.astype(np.float32)[:, None, None, None], means
+
+
+def _products(one: NDArray[np.float32], other: NDArray[np.float32]) -> Floats:
+    """Return the product of each image with its other [n], summed image by image."""
+    flat, with_flat = (np.ascontiguousarray(a).reshape(len(a), -1) for a in (one, other))
+    return np.array([a @ b for a, b in zip(flat, with_flat, strict=True)], np.float64)
 
 
 def _spread(figures: Floats, seed: int) -> Spread:

@@ -9,6 +9,7 @@ import numpy as np
 from dpkit.audit import Subject, sample_rows
 from dpkit.audit.cache import ControlCache
 from dpkit.audit.options import MOST_BYTES
+from dpkit.leakage.utility import MOST as TRAINED
 from dpkit.pipeline.state import private_folder, state_root, write_private
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.rows import ReleasedRows, Sample
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Geometry, Key, Secret, Task
+    from dpkit.types import Geometry, Secret, Task
 
 OWN_ROWS: Final = 4096  # with their originals, in a full audit
 _AT_ONCE: Final = 32  # rows in memory of one thread
@@ -26,10 +27,11 @@ _AT_ONCE: Final = 32  # rows in memory of one thread
 
 def rows_with_originals(options: Options, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
-    if not options.is_full:
-        return options.images
     fitting = MOST_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
-    return max(2 * options.images, min(OWN_ROWS, fitting))
+    learned = min(TRAINED[options.is_full], fitting) if options.with_utility else 0
+    if not options.is_full:
+        return max(options.images, learned)
+    return max(2 * options.images, learned, min(OWN_ROWS, fitting))
 
 
 def draw(
@@ -54,13 +56,19 @@ def subject_of(
     rows: ReleasedRows,
     sample: Sample,
     drawn: NDArray[np.int64],
-    treated: tuple[Sanitizer, Key, Geometry],
+    treated: tuple[Sanitizer, Geometry, NDArray[Any] | None],
     *,
     task: Task,
     options: Options,
 ) -> Subject:
-    """Return what is attacked: the sample, and further rows of groups that are not in it."""
-    sanitizer, key, geometry = treated
+    """Return what is attacked: the sample, and further rows of groups that are not in it.
+
+    Parameters
+    ----------
+    treated
+        The sanitizer, the geometry, and what the key gives back of the sample, if it gives.
+    """
+    sanitizer, geometry, restored = treated
     row_bytes = int(np.prod(sample.values.shape[1:])) * 4  # float32, as attacks compute
     most = max(0, min(options.rows, MOST_BYTES // row_bytes) - len(sample.numbers) // 2)
     further = drawn[~np.isin(drawn, sample.numbers)][:most]
@@ -75,7 +83,7 @@ def subject_of(
         sample.groups,
         others,
         targets.astype(np.int64) if is_single else np.zeros(len(others), np.int64),
-        restored=sanitizer.restore(sample.values, key, geometry) if sanitizer.restorable else None,
+        restored=restored,
     )
 
 

@@ -221,7 +221,10 @@ def _subject(
 ) -> Subject:
     manifest, sanitizer = opened.manifest, opened.terms.sanitizer
     key = open_key(keystore.get(opened.plan.key_id, "key"))
-    treated = (sanitizer, key, manifest.geometry)
+    restored = None
+    if sanitizer.restorable:
+        restored = sanitizer.restore(drawn[0].values, key, manifest.geometry)
+    treated = (sanitizer, manifest.geometry, restored)
     subject = subject_of(
         opened.rows, *drawn, treated, task=manifest.task, options=request.options()
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.audit import Options, RoundTrips, audit
-from dpkit.audit.options import FULL_SECONDS, QUICK_SECONDS
+from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS
 from dpkit.errors import UsageError
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
@@ -48,7 +48,7 @@ _AT_ONCE: Final = 32  # rows in memory
 class Evidence:
     """The released report as JSON and page, and the private files by name, in pieces.
 
-    `audit` is None where no attack was run.
+    `audit` is None where no attack was run; `learned` says what a network learned of the release.
     """
 
     top_line: str
@@ -56,6 +56,7 @@ class Evidence:
     report_html: str
     private: Mapping[str, Iterable[bytes]]
     audit: Audit | None
+    learned: str
 
 
 def gather_evidence(
@@ -82,8 +83,9 @@ def gather_evidence(
     options = audit_options(run)
     count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
     sample, drawn = draw(rows, min(len(rows), count), run.plan.secret, engine)
-    findings = _attacked(run, rows, (sample, drawn), options, voice) if options else None
-    measured = _round_trip(run, sample, asked)
+    restored = _restored(run, sample.values if options else sample.values[:asked])
+    findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
+    measured = _round_trip(run, sample, restored, asked)
     baselines = baseline_scores(
         sample.originals[:asked], run.geometry.peak, dtype=np.dtype(manifest.dtype)
     )
@@ -118,6 +120,7 @@ def gather_evidence(
             "scores.csv": csv_pieces(["file", *scores], _score_rows(rows, scores)),
         },
         attacked,
+        released.audit.utility.sentence if released.audit and released.audit.utility else "",
     )
 
 
@@ -132,6 +135,7 @@ def audit_options(run: Run) -> Options | None:
     return Options(
         mode="full" if mode == "full" else "quick",
         images=int(str(run.plan.settings["audit_images"])),
+        pairs=Options().pairs if mode == "full" else QUICK_PAIRS,
         budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
         seed=zlib.crc32(run.plan.release_id.encode()),
         with_utility=bool(run.plan.settings.get("utility", False)),
@@ -154,14 +158,15 @@ def _untimed(one: AttackResult) -> AttackResult:
 def _attacked(
     run: Run,
     rows: ReleasedRows,
-    drawn: tuple[Sample, NDArray[np.int64]],
+    drawn: tuple[Sample, NDArray[np.int64], NDArray[Any] | None],
     options: Options,
     voice: Voice,
 ) -> Findings | None:
     """Attack the sample; None where it cannot be cut in halves and nothing is required of it."""
-    treated = (run.sanitizer, run.key, run.geometry)
     task: Any = run.plan.settings["task"]
-    subject = subject_of(rows, *drawn, treated, task=task, options=options)
+    sample, numbers, restored = drawn
+    treated = (run.sanitizer, run.geometry, restored)
+    subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
     try:
         return audit(subject, options, kept_controls(), voice)
     except UsageError as error:
@@ -171,14 +176,22 @@ def _attacked(
         return None
 
 
-def _round_trip(run: Run, sample: Sample, asked: int) -> RoundTrip | None:
-    """Return how well the key restores the sample, where it does."""
+def _restored(run: Run, values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return what the key gives back of released values [n,h,w,c], None where it gives nothing."""
     if not run.sanitizer.restorable:
         return None
+    parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
+    return np.concatenate([run.sanitizer.restore(p, run.key, run.geometry) for p in parts])
+
+
+def _round_trip(
+    run: Run, sample: Sample, restored: NDArray[Any] | None, asked: int
+) -> RoundTrip | None:
+    """Return how well the key restores the sample, where it does."""
+    if restored is None:
+        return None
     trips = RoundTrips(run.sanitizer, run.key, run.geometry)
-    for start in range(0, min(asked, len(sample.paths)), _AT_ONCE):
-        part = slice(start, min(start + _AT_ONCE, asked))
-        trips.add(sample.originals[part], sample.values[part])
+    trips.add_restored(sample.originals[:asked], restored[:asked])
     return trips.result()
 
 

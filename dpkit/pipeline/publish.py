@@ -9,7 +9,7 @@ import numpy as np
 
 from dpkit import __version__
 from dpkit.engines.local import one_blas_thread
-from dpkit.errors import DpkitError, UsageError
+from dpkit.errors import DpkitError, GateError, UsageError
 from dpkit.leakage.gate import parse_condition
 from dpkit.leakage.verdict import verdict
 from dpkit.pipeline.counts import count_parts
@@ -160,10 +160,13 @@ def _refuse_unmet(run: Run, evidence: Evidence) -> None:
         )
     try:
         parse_condition(run.gates.require).check(evidence.audit)
-    except DpkitError:
+    except GateError as error:
+        folder = private_folder(run.state.folder)
         for name, pieces in evidence.private.items():
-            write_private(private_folder(run.state.folder) / name, pieces)
-        raise
+            write_private(folder / name, pieces)
+        raise GateError(
+            f"nothing was published: {error}", remedy=f"see {folder / 'report.html'}"
+        ) from None
 
 
 def finished_shards(run: Run) -> list[Finished]:
@@ -250,7 +253,7 @@ def _write_documents(
 ) -> None:
     folder = run.output.partial
     index = write_index(folder / INDEX, manifest.kept_columns, _index_rows(run, finished, manifest))
-    write_file(folder / CARD, card(manifest).encode())
+    write_file(folder / CARD, card(manifest, evidence.learned).encode())
     write_file(folder / REPORT, evidence.report_json.encode())
     write_file(folder / REPORT_PAGE, evidence.report_html.encode())
     seal(folder, manifest, index, signer)

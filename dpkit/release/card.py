@@ -26,8 +26,14 @@ _TASKS: Final = {"single": "image-classification", "multi": "image-classificatio
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|#~])")
 
 
-def card(manifest: Manifest) -> str:
+def card(manifest: Manifest, learned: str = "") -> str:
     """Return the dataset card of a release, in Markdown with a YAML header.
+
+    Parameters
+    ----------
+    learned
+        What a small network learned from the release, in a sentence; empty where that was not
+        measured.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def card(manifest: Manifest) -> str:
     training = read_training(manifest.training)
     sections = (
         _header(manifest),
-        _first_lines(manifest, training),
+        _first_lines(manifest, training, learned),
         _train_section(manifest, training),
         _counts(manifest),
         VERIFY.format(key=manifest.signer.public_key, fingerprint=manifest.signer.fingerprint),
@@ -64,7 +70,7 @@ def _header(manifest: Manifest) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _first_lines(manifest: Manifest, training: Training) -> str:
+def _first_lines(manifest: Manifest, training: Training, learned: str) -> str:
     """Return the ten lines that decide: statement, convolutions, first layer, mean, transforms."""
     learn = "Yes." if training.convolutions_learn else "No."
     lines = (
@@ -73,6 +79,7 @@ def _first_lines(manifest: Manifest, training: Training) -> str:
         "",
         f"- **Can ordinary convolutions learn from these values? {learn}** {escaped(training.why)}",
         f"- **First layer that can:** {_layer(training)}",
+        *([f"- **What a small network learned:** {escaped(learned)}"] if learned else []),
         f"- **Values:** {_values(manifest, training)}",
         f"- **Augmentation:** {_augmentation(training)}",
         f"- **Made by:** `{manifest.sanitizer.name}` {escaped(_parameters(manifest))}",

@@ -100,3 +100,9 @@ def test_linkage_must_beat_chance_by_more_than_chance():
 
     assert is_linked(links(0.1))
     assert not is_linked(links(0.01))
+
+
+def test_a_leak_to_those_alone_who_hold_originals_says_so():
+    verdict = said([result(images=of(0.3), rung="A6"), result(state="no success")], of(0.3))
+    assert verdict.word == "leaks"
+    assert "Without any original no attack succeeded; that is not a proof" in verdict.sentence

@@ -37,6 +37,7 @@ def _few_steps(monkeypatch):
 class TestTheNetworkLearns:
     originals, known = textures()
 
+    @pytest.mark.slow
     def test_from_a_morphed_release_by_its_blocks(self):
         core = np.random.default_rng(1).standard_normal((4, 16, 16)) / 4
         blocks = np.einsum("nkq,kqp->nkp", self.originals.reshape(-1, 4, 16) / 255, core)
@@ -51,6 +52,7 @@ class TestTheNetworkLearns:
         assert found.scores[1].mean > 0.6
         assert "by convolutions" in found.sentence
 
+    @pytest.mark.slow
     def test_nothing_from_noise_and_says_so(self):
         noise = np.random.default_rng(2).standard_normal((len(self.known), 4, 4, 4))
         found = measure_utility(

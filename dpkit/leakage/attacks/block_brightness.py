@@ -49,7 +49,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
         watch.seconds,
         f"How bright {what} was is read off the released values: {share:.0%} of their energy lies "
         "along one direction.",
-        finding=f"how bright {what} is",
+        finding="" if _is_one_level(view) else f"how bright {what} is",
     )
 
 

@@ -126,7 +126,10 @@ def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
     figures = {"found": float(found.is_found)}
     if found.energy is not None:
         figures["energy"] = found.energy
-    return Reconstruction("channel-order", None, figures, watch.seconds, sentence(found))
+    finding = "the secret order of the channels" if found.is_found else ""
+    return Reconstruction(
+        "channel-order", None, figures, watch.seconds, sentence(found), finding=finding
+    )
 
 
 def sentence(found: ChannelOrder) -> str:

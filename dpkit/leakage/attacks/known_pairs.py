@@ -153,4 +153,5 @@ ATTACK: Final = Attack(
     unfit=unfit,
     weak={"block": 8, "cores": "shared", "core": "orthogonal", "interleave": False},
     gives_key=True,
+    is_quick=True,
 )

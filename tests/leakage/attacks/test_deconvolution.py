@@ -8,6 +8,8 @@ from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from tests.leakage.attacks.maps import decibels, halved, handed, mean_guess, stage
 
+pytestmark = pytest.mark.slow  # trains networks
+
 
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):

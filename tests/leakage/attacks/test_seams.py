@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dpkit.leakage.attacks.scoring import score_images
 
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
@@ -13,6 +12,7 @@ from dpkit.leakage.attacks.filling import filled
 from dpkit.leakage.attacks.grid import grid_of
 from dpkit.leakage.attacks.jigsaw import prior
 from dpkit.leakage.attacks.seams import own_prior
+from dpkit.leakage.scoring import score_images
 from tests.leakage.attacks.mixing import faces, mixed_release
 
 RELEASE = mixed_release(faces(), 6)

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from dpkit.leakage.attacks.scoring import score_images
 
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
+from dpkit.leakage.scoring import score_images
 from tests.leakage.attacks.mixing import faces, mixed_release
 from tests.leakage.attacks.setting import first_conv, handed_over, he
 
