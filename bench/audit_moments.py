@@ -1,9 +1,9 @@
 """What morphed crops lose to the moments of other photographs: second-order and chained.
 
 Originals are crops of astronaut, chelsea and coffee at full resolution, 32x32; the adversary has
-12,000 crops of rocket, motorcycle, retina and immunohistochemistry. Each seed draws crops and key
-anew. Scored are 100 images, or their mirror images, whichever are nearer as a set. Takes many
-minutes: one of the long benches.
+12,000 crops of rocket, motorcycle, retina and immunohistochemistry. Each seed has crops and a key
+of its own. Scored are 100 images, or their mirror images, whichever are nearer as a set. Takes
+many minutes: one of the long benches.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from bench.harness import Figure
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.metrics import score
-from dpkit.rng import fresh_secret
 from dpkit.sanitizers.morph import Morph
-from dpkit.types import Geometry, ImageBatch
+from dpkit.types import Geometry, ImageBatch, Secret
 from dpkit.types.adversary import AdversaryView, PublicImages
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from dpkit.types.adversary import Reconstruction
 
 SIDE, WANTED, PUBLIC_CROPS = 32, 100, 12_000
-SEEDS = (0, 1, 2)
+SEEDS = (20, 21, 22)  # no constant was tuned on them
 SECONDS = 3600.0
 PRIVATE = ("astronaut", "chelsea", "coffee")
 PUBLIC = ("rocket", "stereo_motorcycle", "retina", "immunohistochemistry")
@@ -70,7 +69,8 @@ def _attacked(attack: str, channels: int, q: int, images: int, seed: int) -> tup
     originals = crops(PRIVATE, images, channels, seed)
     public = PublicImages(crops(PUBLIC, PUBLIC_CROPS, channels, 100 + seed), "other")
     cores = "shared" if attack == "second-order" else "distinct"
-    view = _view(originals, public, Morph(kappa=originals[0].size // q, cores=cores))
+    scheme = Morph(kappa=originals[0].size // q, cores=cores)
+    view = _view(originals, public, scheme, Secret(bytes([seed]) * 32))
     found = ATTACKS[attack].run(view, Effort(seconds=SECONDS, seed=seed))
     return _ssim(originals[:WANTED], found), found.seconds
 
@@ -94,12 +94,14 @@ def _photograph(name: str, channels: int) -> NDArray[np.uint8]:
     return picture.reshape(*picture.shape[:2], channels)
 
 
-def _view(originals: NDArray[np.uint8], public: PublicImages, scheme: Morph) -> AdversaryView:
+def _view(
+    originals: NDArray[np.uint8], public: PublicImages, scheme: Morph, secret: Secret
+) -> AdversaryView:
     count, height, width, channels = originals.shape
     geometry, names = Geometry(channels, height, width, 8), np.full(count, b"-" * 26)
     batch = ImageBatch(originals, np.zeros(count, np.int64), names, names)
     return AdversaryView(
-        scheme.apply(batch, scheme.fit(geometry, fresh_secret()), geometry).values,
+        scheme.apply(batch, scheme.fit(geometry, secret), geometry).values,
         geometry,
         "morph",
         {

@@ -131,8 +131,8 @@ def flipped(puzzle: Puzzle, rotations: Matrix, axes: Matrix, effort: Effort) -> 
         before = least
         for component in range(len(signs)):
             effort.check()
-            part = _part(puzzle, rotations, axes[:, :, component], white)
-            turned = pictures - 2 * signs[component] * part
+            more = part(puzzle, rotations, axes[:, :, component], white)
+            turned = pictures - 2 * signs[component] * more
             rough = roughness(turned)
             if rough < least:
                 least, pictures = rough, turned
@@ -142,7 +142,7 @@ def flipped(puzzle: Puzzle, rotations: Matrix, axes: Matrix, effort: Effort) -> 
     return (axes * signs) @ axes.transpose(0, 2, 1) @ rotations
 
 
-def _part(puzzle: Puzzle, rotations: Matrix, axes: Matrix, white: Matrix) -> Matrix:
+def part(puzzle: Puzzle, rotations: Matrix, axes: Matrix, white: Matrix) -> Matrix:
     """Return what one component [k,q] of each block contributes to pictures, [n,c,h,w]."""
     turned = (axes[:, None] @ rotations)[:, 0]
     strength = (white * turned).sum(axis=2, keepdims=True)

@@ -7,27 +7,33 @@
 
 Shen et al. (MoLe), arXiv 1909.07632, have one core for all κ blocks, so every image shows it κ
 times. Q starts as U diag(±1) V^T, eigenvectors matched by the order of their eigenvalues; signs
-come from the mean of each block, then from how smooth pictures are; gradient descent does the rest
-(`core_rotation.py`). Of the pictures nothing is known but what photographs share, so a mirror
-image that is as likely cannot be told from the original: both scores count.
+come from the mean of each block, then from how smooth pictures are (`component_signs.py`); gradient
+descent (`core_rotation.py`) and moves of whole columns (`pixel_order.py`) do the rest. Of the
+pictures nothing is known but what photographs share, so a mirror image that is as likely cannot be
+told from the original: both scores count.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from dpkit.leakage.attacks.attack import Attack, Effort, Stopwatch
-from dpkit.leakage.attacks.core_rotation import Puzzle, flipped, opened, refined
+from dpkit.leakage.attacks.component_signs import signed
+from dpkit.leakage.attacks.core_rotation import Puzzle, opened, refined
 from dpkit.leakage.attacks.moments import (
     Cut,
     Whitening,
+    each,
     hindrance,
     moment,
     neighbours,
+    polar,
     public_rows,
 )
+from dpkit.leakage.attacks.pixel_order import reordered
 from dpkit.types.adversary import Reconstruction
 
 if TYPE_CHECKING:
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
 
 LARGEST_BLOCK: Final = 512  # q: beyond, a step costs more than a second
 ROWS_A_VALUE: Final = 4  # blocks of all images, for each value of a block
-STEPS: Final = {True: 1200, False: 100}
+STEPS: Final = {True: 400, False: 100}
 STARTS: Final = {True: 6, False: 2}
 TRIAL_STEPS: Final = 150  # from each start
 OTHERS: Final = 0.5  # the share of other lags in a start, beside 1 of the first
@@ -50,12 +56,12 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     """Find the rotation that moments and smoothness ask for, and turn the images back by it."""
     watch = Stopwatch()
     puzzle, known = posed(view)
-    effort.check()
-    trials = [
-        refined(puzzle, flipped(puzzle, *start, effort), TRIAL_STEPS, effort)
-        for start in _starts(puzzle, effort)
-    ]
-    rotation = refined(puzzle, min(trials, key=puzzle.roughness), STEPS[effort.is_full], effort)
+    rotation = _tried(puzzle, effort)
+    if effort.is_full and _holds_rows(view):
+        rotation = _row_by_row(view, puzzle, rotation, effort)
+    elif effort.is_full:
+        rotation = reordered(puzzle, rotation, effort)
+    rotation = refined(puzzle, rotation, STEPS[effort.is_full], effort)
     images = opened(puzzle, rotation, view.targets, view.geometry.peak)
     misfit = puzzle.misfit(rotation)
     return Reconstruction(
@@ -67,6 +73,38 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
         f"and {len(images)} images were turned back with it; {100 * misfit:.0f} % of the energy "
         "of neighbouring blocks' moments stays unexplained.",
     )
+
+
+def _tried(puzzle: Puzzle, effort: Effort) -> Matrix:
+    """Return the rotation that gave the smoothest pictures, of several starts."""
+    trials = [
+        refined(puzzle, signed(puzzle, *start, effort), TRIAL_STEPS, effort)
+        for start in _starts(puzzle, effort)
+    ]
+    return min(trials, key=puzzle.roughness)
+
+
+def _holds_rows(view: AdversaryView) -> bool:
+    """Say whether each block is several whole rows of the image."""
+    width = view.geometry.width
+    return view.blocks != "patch" and view.core_size > width and not view.core_size % width
+
+
+def _row_by_row(view: AdversaryView, puzzle: Puzzle, rotation: Matrix, effort: Effort) -> Matrix:
+    """Return the rotation after each row of pictures was taken for a block of its own.
+
+    Where blocks are whole rows, several each, what is wrong is the same in all rows (measured).
+    """
+    rows = view.geometry.channels * view.geometry.height
+    white = each(puzzle.cut.rows(view.values), puzzle.forward)
+    pictures = puzzle.cut.images(each(white, rotation.transpose(0, 2, 1) @ puzzle.back))
+    apart = replace(view, values=pictures, parameters={**view.parameters, "kappa": rows})
+    finer, _ = posed(apart)
+    found = reordered(finer, _tried(finer, effort), effort)
+    turned = found.transpose(0, 2, 1) @ finer.back
+    better = puzzle.cut.rows(finer.cut.images(each(finer.white, turned)))
+    wanted = better.reshape(-1, view.core_size) @ np.linalg.inv(puzzle.back[0])
+    return polar(wanted.T @ puzzle.white.reshape(wanted.shape))[None]
 
 
 def posed(view: AdversaryView) -> tuple[Puzzle, int]:
