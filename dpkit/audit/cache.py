@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from dpkit.audit.controls import has_positive
+from dpkit.audit.controls import NOT_RUN, SEED, has_positive
 from dpkit.errors import DpkitError
 from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.strict_json import dump, load
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from dpkit.audit.holdings import Stage
     from dpkit.leakage.attacks.attack import Attack
+    from dpkit.types import AugConv, FirstConv
 
 VERSION: Final = 1
-ROOMS: Final = ("audit", "kernels", "leakage", "nets", "sanitizers")
+ROOMS: Final = ("audit", "kernels", "leakage", "nets", "sanitizers", "types")
+FILES: Final = ("augconv.py", "rng.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class ControlCache:
         if path is not None and (held := _held(path)):
             return replace(held, is_cached=True)
         found = compute()
-        if path is not None and found is not None:
+        if path is not None and found is not None and found.measure != NOT_RUN:
             self.write(path, [dump(Kept(VERSION, found)).encode()])
         return found
 
@@ -82,11 +84,16 @@ def _digest(kind: str, attack: Attack, stage: Stage) -> str:
         "sanitizer": [subject.sanitizer.name, repr(subject.sanitizer)],
         "geometry": asdict(subject.geometry),
         "rows": [len(subject), len(subject.others), str(subject.values.dtype)],
-        "options": [options.mode, options.images, list(options.pairs), options.seed],
+        "options": [options.mode, options.images, list(options.pairs), SEED],
         "public": subject.public_name,
-        "layer": subject.augconv.output_shape if subject.augconv else None,
+        "layer": _layer(subject.first_conv, subject.augconv),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _layer(conv: FirstConv | None, layer: AugConv | None) -> list[str]:
+    shapes = [repr((conv.weight.shape, conv.stride, conv.padding, conv.dilation))] if conv else []
+    return [*shapes, str(layer.matrices[0].dtype)] if layer else shapes
 
 
 @cache
@@ -96,6 +103,8 @@ def code_digest() -> str:
     for room in ROOMS:
         for source in _sources(files("dpkit") / room):
             digest.update(source.name.encode() + source.read_bytes())
+    for name in FILES:
+        digest.update((files("dpkit") / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -17,32 +17,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class OneGroupError(UsageError):
+    """There is nobody else whose images an adversary could hold."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Halves:
-    """Row numbers int64: those that are scored, and those of the adversary's own set."""
+    """Row numbers int64: scored ones, the rest of their half, and the adversary's own set."""
 
     scored: NDArray[np.int64]
+    rest: NDArray[np.int64]
     own: NDArray[np.int64]
 
 
 def cut_in_halves(groups: NDArray[Any], most_scored: int, rng: np.random.Generator) -> Halves:
-    """Draw groups until half of the rows are scored, at most `most_scored` of them.
+    """Draw groups until half of the rows, or nearly, are scored, at most `most_scored` of them.
 
     Raises
     ------
-    UsageError
+    OneGroupError
         All rows are of one group: whoever is scored would also be the adversary's own.
     """
     names, of_row = np.unique(groups, return_inverse=True)
     if len(names) < 2:  # noqa: PLR2004 (two halves)
-        raise UsageError(
+        raise OneGroupError(
             "all images that were sampled for the audit are of one group",
-            remedy="give more images, or name another column with --group",
+            remedy="attack more images, or release images of more groups",
         )
     order = rng.permutation(len(names))
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
     rows = np.argsort(rank[of_row.reshape(-1)], kind="stable")  # group by group, in a drawn order
     ends = np.cumsum(np.bincount(of_row.reshape(-1))[order])
-    half = ends[min(int(np.searchsorted(ends, len(rows) / 2)), len(ends) - 2)]
-    return Halves(rows[:half][:most_scored], rows[half:])
+    half = ends[int(np.argmin(np.abs(ends[:-1] - len(rows) / 2)))]
+    return Halves(rows[:half][:most_scored], rows[:half][most_scored:], rows[half:])

@@ -39,14 +39,15 @@ class Holding:
 class Stage:
     """A subject in halves, and the options: everything from which views are made.
 
-    `base` holds the shards alone: the scored rows first, then rows of groups that nobody holds;
-    `own` is the adversary's half, with its labels.
+    `base` holds rows of groups that nobody holds, the scored ones first; `shards` these and the
+    released rows of the adversary's half; `own` is that half, with its labels.
     """
 
     subject: Subject
     halves: Halves
     options: Options
     base: AdversaryView
+    shards: AdversaryView
     own: PublicImages
 
     @classmethod
@@ -54,7 +55,9 @@ class Stage:
         """Cut the sampled rows in halves."""
         rng = np.random.default_rng(options.seed)
         halves = cut_in_halves(subject.groups, options.images, rng)
-        return cls(subject, halves, options, _base(subject, halves), _own(subject, halves))
+        base = _rows(subject, halves, (halves.rest,))
+        shards = _rows(subject, halves, (halves.rest, halves.own))
+        return cls(subject, halves, options, base, shards, _own(subject, halves))
 
     @property
     def originals(self) -> NDArray[Any]:
@@ -62,11 +65,13 @@ class Stage:
         return self.subject.originals[self.halves.scored]
 
 
-def _base(subject: Subject, halves: Halves) -> AdversaryView:
+def _rows(subject: Subject, halves: Halves, more: tuple[NDArray[np.int64], ...]) -> AdversaryView:
+    """Return a view of the scored rows, of `more` sampled ones, and of the further rows."""
     scored, labels = halves.scored, None
-    values = np.concatenate([subject.values[scored], subject.others])
+    sampled = np.concatenate([scored, *more])
+    values = np.concatenate([subject.values[sampled], subject.others])
     if subject.labels is not None:
-        labels = np.concatenate([subject.labels[scored], subject.other_labels])
+        labels = np.concatenate([subject.labels[sampled], subject.other_labels])
     return AdversaryView(
         values,
         subject.geometry,
@@ -98,7 +103,7 @@ def missing(rung: str) -> str:
 
 
 def _shards(stage: Stage) -> list[Holding]:
-    return [Holding("", stage.base)]
+    return [Holding("", stage.shards)]
 
 
 def _public(stage: Stage) -> list[Holding]:
@@ -145,7 +150,7 @@ def _pairs(stage: Stage) -> list[Holding]:
             stage.subject.originals[rows[:count]], stage.subject.values[rows[:count]]
         )
         images = "1 known image" if count == 1 else f"{count} known images"
-        found.append(Holding(images, replace(stage.base, known=known)))
+        found.append(Holding(images, replace(stage.shards, known=known)))
     return found
 
 

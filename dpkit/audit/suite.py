@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dpkit import __version__
-from dpkit.audit.controls import guess_recoveries, null_control, positive_control
+from dpkit.audit.controls import NOT_RUN, guess_recoveries, null_control, positive_control
 from dpkit.audit.findings import Findings
 from dpkit.audit.holdings import Stage, holdings, missing
 from dpkit.audit.ladder import exposed_by_rung, rung_results, with_key
@@ -22,6 +22,7 @@ from dpkit.audit.trial import Trial, attempt
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
+from dpkit.leakage.gate import NOT_ASKED
 from dpkit.leakage.judgement import beats, is_linked, judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
 from dpkit.leakage.utility import Labelled, measure_utility
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 LARGEST_SHARE = 0.5  # of the time that is left, for one attack
 CURVE = "known-pairs"
 CONVERGED = "converged"  # a figure: 0 where the budget cut a training short
-UTILITY_SECONDS = 240.0  # beside the attacks' budget
+UTILITY_SECONDS = {True: 240.0, False: 60.0}  # beside the attacks' budget, full and quick
 BEST_GUESS = "best of these"
 
 
@@ -132,7 +133,7 @@ def _utility(stage: Stage, voice: Voice) -> Utility | None:
             subject.values,
             Labelled(subject.labels, subject.groups),
             subject.sanitizer.training(subject.geometry),
-            Effort(UTILITY_SECONDS, options.seed, options.is_full),
+            Effort(UTILITY_SECONDS[options.is_full], options.seed, options.is_full),
         )
     except UsageError as error:
         voice.notice(f"--utility: {error}")
@@ -143,7 +144,7 @@ def _utility(stage: Stage, voice: Voice) -> Utility | None:
 
 def _not_chosen(attack: Attack, options: Options) -> str:
     if options.attacks is not None:
-        return "" if attack.name in options.attacks else "not asked for"
+        return "" if attack.name in options.attacks else NOT_ASKED
     return "" if options.is_full or attack.is_quick else "only in the full audit"
 
 
@@ -165,23 +166,50 @@ def _try(
         state: str = "not tried" if first.ended == "unfit" else first.ended
         return Tried(attack, trials, _result(attack, first, state, first.reason))
     strongest = max(done, key=lambda trial: _strength(trial, guess))
-    null = cache.control("null", attack, stage, lambda: null_control(attack, stage, effort))
+    own = Effort(effort.seconds, effort.seed, effort.is_full)  # controls have time of their own
+    null = cache.control("null", attack, stage, lambda: null_control(attack, stage, own))
     if _succeeded(strongest, guess):
-        result = _result(attack, strongest, "succeeded", "", null=null)
-        return Tried(attack, trials, result)
-    if strongest.found and strongest.found.figures.get(CONVERGED) == 0:
-        reason = "its training was cut by the budget"
-        return Tried(attack, trials, _result(attack, strongest, "timed out", reason))
+        return Tried(attack, trials, _won(attack, strongest, null))
+    if cut := _cut_short(trials):
+        return Tried(attack, trials, _result(attack, strongest, *cut, null=null))
     if attack.rung == "A0":  # what the eye sees is there to be scored, whatever it is
         return Tried(attack, trials, _result(attack, strongest, "no success", "", null=null))
     positive = cache.control(
-        "positive", attack, stage, lambda: positive_control(attack, stage, effort)
+        "positive", attack, stage, lambda: positive_control(attack, stage, own)
     )
-    state = "no success" if positive and positive.passed else "no power"
-    reason = "" if state == "no success" else "it does not succeed where it is known to"
+    state, reason = _power(positive)
     return Tried(
         attack, trials, _result(attack, strongest, state, reason, positive=positive, null=null)
     )
+
+
+def _won(attack: Attack, strongest: Trial, null: Control | None) -> AttackResult:
+    """Return a success, unless the attack also succeeds where there is nothing to be found."""
+    if null is None or null.passed:
+        return _result(attack, strongest, "succeeded", "", null=null)
+    reason = "it also finds something where every image has a key of its own"
+    return _result(attack, strongest, "no power", reason, null=null)
+
+
+def _cut_short(trials: Sequence[Trial]) -> tuple[str, str] | None:
+    """Return the state of an attack of which not every view was carried out to its end."""
+    for trial in trials:
+        if trial.ended in {"timed out", "crashed"}:
+            return trial.ended, trial.reason
+        if trial.found and trial.found.figures.get(CONVERGED) == 0:
+            return "timed out", "its training was cut by the budget"
+    return None
+
+
+def _power(positive: Control | None) -> tuple[str, str]:
+    """Return state and reason of an attack that did not succeed."""
+    if positive is None:
+        return "no power", "there is no setting in which it is known to succeed here"
+    if positive.measure == NOT_RUN:
+        return "no power", "its positive control could not be carried out"
+    if positive.passed:
+        return "no success", ""
+    return "no power", "it does not succeed where it is known to"
 
 
 def _succeeded(trial: Trial, guess: Recovery) -> bool:

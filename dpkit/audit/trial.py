@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dpkit.errors import DpkitError
 from dpkit.leakage.attacks.attack import OutOfBudgetError
 from dpkit.leakage.denoise import denoised
 from dpkit.leakage.linkage import score_links
@@ -67,16 +66,20 @@ def attempt(attack: Attack, holding: Holding, originals: NDArray[Any], effort: E
         return ended("unfit", reason)
     try:
         found = attack.run(view, effort)
+        seconds = time.monotonic() - start
+        images, is_upper_bound = _scored(found, originals, view.geometry.peak)
+        links = _linked(found, holding)
     except OutOfBudgetError as error:
         return ended("timed out", str(error))
-    except (DpkitError, ValueError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 (whatever an attack trips over, the audit goes on)
         return ended("crashed", f"{type(error).__name__}: {error}"[:200])
-    seconds = time.monotonic() - start
-    images, is_upper_bound = _scored(found, originals, view.geometry.peak)
-    links = None
-    if found.links is not None and holding.owners is not None:
-        links = score_links(found.links, holding.owners)
     return Trial(attack, holding.held, "done", "", seconds, found, images, links, is_upper_bound)
+
+
+def _linked(found: Reconstruction, holding: Holding) -> LinkScores | None:
+    if found.links is None or holding.owners is None:
+        return None
+    return score_links(found.links, holding.owners)
 
 
 def _scored(

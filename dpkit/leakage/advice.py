@@ -44,5 +44,8 @@ def advice(sanitizer: str, won: Sequence[AttackResult], word: str) -> tuple[str,
     known = ADVICE.get(sanitizer, {})
     found = dict.fromkeys(known[result.rung] for result in won if result.rung in known)
     if word == "unknown":
-        return ("Run the full audit on more images: dpkit audit RELEASE --images 512.", CONTRACT)
+        return (
+            "Nothing is known: audit again with all attacks, more time (--budget) or more images.",
+            CONTRACT,
+        )
     return (*found, CONTRACT)

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
 Figure: TypeAlias = "float | str"
 
+UNKNOWN: Final = "unknown"
+NOT_ASKED: Final = "not asked for"  # the reason of an attack that --attacks left out
 MOST_TEXT: Final = 1000  # characters
 MOST_DEPTH: Final = 20  # parentheses and nots
 _TOKEN: Final = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[a-z][a-z0-9_]*)|(?P<sign><=|>=|==|!=|<|>|\(|\)))"
+    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?![a-z0-9_.]))|(?P<word>[a-z][a-z0-9_]*)|(?P<sign><=|>=|==|!=|<|>|\(|\)))"
 )
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -68,6 +70,11 @@ class Comparison:
                 remedy=f"there are {', '.join(sorted(figures))}",
             )
         found = figures[self.name]
+        if found == UNKNOWN and self.value != UNKNOWN:
+            raise UsageError(
+                "--require names the verdict, and no attack had power: nothing is known",
+                remedy="attack more images, with more time, or by the full audit",
+            )
         if isinstance(found, str):
             return (found == self.value) == (self.sign == "==")
         return bool(_COMPARE[self.sign](found, float(self.value)))
@@ -82,7 +89,11 @@ class Condition:
     comparisons: tuple[Comparison, ...]
 
     def check(self, audit: Audit) -> None:
-        """Raise `GateError` where the audit does not meet it, `UsageError` where it cannot tell."""
+        """Raise `GateError` where the audit does not meet it, `UsageError` where it cannot tell.
+
+        An attack that did not end, or was left out by name, is unknown: nothing passes then.
+        """
+        _refuse_unfinished(audit)
         figures = figures_of(audit)
         met = [one.holds(figures) for one in self.comparisons]  # all: a missing one is never passed
         if self.test(figures):
@@ -92,6 +103,20 @@ class Condition:
         raise GateError(
             f"the release does not meet --require '{self.text}': {said or 'it is false'}",
             remedy="your private report says why",
+        )
+
+
+def _refuse_unfinished(audit: Audit) -> None:
+    cut = [attack.title for attack in audit.attacks if attack.state in {"timed out", "crashed"}]
+    if cut:
+        raise GateError(
+            f"--require cannot be judged: {len(cut)} attacks did not end, such as {cut[0]!r}",
+            remedy="give the audit more time with --budget",
+        )
+    if any(attack.reason == NOT_ASKED for attack in audit.attacks):
+        raise UsageError(
+            "--require needs the whole suite, and --attacks left some out",
+            remedy="leave --attacks out",
         )
 
 

@@ -30,14 +30,14 @@ def guesses(
     labels
         int64 [count] of the rows that are guessed, None where they have none.
     """
-    pixels = public.pixels.astype(np.float64)
-    mean = pixels.mean(axis=0)
+    pixels = public.pixels
+    mean = pixels.mean(axis=0, dtype=np.float64)
     shape = (count, *mean.shape)
     yield "constant", np.full(shape, pixels.mean())
     yield "public mean", np.broadcast_to(mean, shape)
     if labels is not None and public.labels is not None:
         yield "class mean", _class_means(pixels, public.labels, labels)
-    yield "other image", pixels[rng.integers(0, len(pixels), count)]
+    yield "other image", pixels[rng.integers(0, len(pixels), count)].astype(np.float64)
 
 
 def _class_means(
@@ -45,7 +45,9 @@ def _class_means(
 ) -> NDArray[np.float64]:
     """Return for each wanted label the mean of its pictures, or of all where it has none."""
     means = {
-        label: (pixels[owners == label] if (owners == label).any() else pixels).mean(axis=0)
+        label: (pixels[owners == label] if (owners == label).any() else pixels).mean(
+            axis=0, dtype=np.float64
+        )
         for label in np.unique(wanted)
     }
     return np.stack([means[label] for label in wanted])

@@ -11,6 +11,7 @@ from dpkit.audit.cache import ControlCache
 from dpkit.audit.options import MOST_BYTES
 from dpkit.leakage.utility import MOST as TRAINED
 from dpkit.pipeline.state import private_folder, state_root, write_private
+from dpkit.types import PARTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.rows import ReleasedRows, Sample
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Geometry, Secret, Task
+    from dpkit.types import Geometry, Key, Secret, Task
 
 OWN_ROWS: Final = 4096  # with their originals, in a full audit
 _AT_ONCE: Final = 32  # rows in memory of one thread
@@ -27,18 +28,33 @@ _AT_ONCE: Final = 32  # rows in memory of one thread
 
 def rows_with_originals(options: Options, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
-    fitting = MOST_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
-    learned = min(TRAINED[options.is_full], fitting) if options.with_utility else 0
-    if not options.is_full:
-        return max(options.images, learned)
-    return max(2 * options.images, learned, min(OWN_ROWS, fitting))
+    a_row = geometry.elements * (4 + 3 * geometry.pixel_dtype.itemsize)  # released, and thrice
+    fitting = max(2, MOST_BYTES // a_row)
+    learned = TRAINED[options.is_full] if options.with_utility else 0
+    wanted = max(2 * options.images, OWN_ROWS) if options.is_full else options.images
+    return max(2, min(max(wanted, learned), fitting))
+
+
+def sanitized_rows(rows: ReleasedRows, sanitizer: Sanitizer) -> NDArray[np.int64]:
+    """Return the numbers of the rows that are attacked: not those that are released as they are.
+
+    Where every part is released as it is, all rows are attacked.
+    """
+    plain = [part for part in PARTS if sanitizer.leaves_plain(part)]
+    found = rows.numbers(without=plain)
+    return found if len(found) else rows.numbers()
 
 
 def draw(
-    rows: ReleasedRows, count: int, secret: Secret, engine: LocalEngine
+    rows: ReleasedRows,
+    numbers: NDArray[np.int64],
+    count: int,
+    secret: Secret,
+    engine: LocalEngine,
 ) -> tuple[Sample, NDArray[np.int64]]:
-    """Return a sample drawn by the release secret, and the numbers of all rows in drawn order."""
-    drawn = sample_rows(len(rows), len(rows), secret)
+    """Return a sample of some rows, drawn by the release secret, and all of them as drawn."""
+    drawn = numbers[sample_rows(len(numbers), len(numbers), secret)]
+    count = min(count, len(drawn))
     spans = [drawn[start : min(start + _AT_ONCE, count)] for start in range(0, count, _AT_ONCE)]
     read = list(engine.map(rows.read, [span for span in spans if len(span)]))
     return joined(read), drawn
@@ -85,6 +101,14 @@ def subject_of(
         targets.astype(np.int64) if is_single else np.zeros(len(others), np.int64),
         restored=restored,
     )
+
+
+def restored_in_parts(
+    sanitizer: Sanitizer, values: NDArray[Any], key: Key, geometry: Geometry
+) -> NDArray[Any]:
+    """Return what the key gives back of released values, u8 or u16 [n,h,w,c]."""
+    parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
+    return np.concatenate([sanitizer.restore(part, key, geometry) for part in parts])
 
 
 def kept_controls() -> ControlCache:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -21,7 +22,14 @@ from dpkit.leakage.gate import parse_condition
 from dpkit.leakage.metrics import baseline_scores, score
 from dpkit.leakage.report.html import PrivateNotes
 from dpkit.leakage.summary import ReleaseFacts, summarize
-from dpkit.pipeline.attacked import draw, kept_controls, rows_with_originals, subject_of
+from dpkit.pipeline.attacked import (
+    draw,
+    kept_controls,
+    restored_in_parts,
+    rows_with_originals,
+    sanitized_rows,
+    subject_of,
+)
 from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.named import named_images
@@ -34,8 +42,6 @@ from dpkit.types.evidence import statement_of
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dpkit.audit import Findings, Subject
     from dpkit.audit.options import Mode
     from dpkit.keystore.plans import SealedPlan
@@ -175,9 +181,10 @@ def audit_release(request: AuditRequest, keystore: Keystore, voice: Voice) -> Au
     options = request.options()
     opened = _open(request, keystore)
     engine = LocalEngine()
-    count = min(len(opened.rows), rows_with_originals(options, opened.manifest.geometry))
+    numbers = sanitized_rows(opened.rows, opened.terms.sanitizer)
+    count = min(len(numbers), rows_with_originals(options, opened.manifest.geometry))
     voice.notice(f"reading {count} images and their originals")
-    sample, drawn = draw(opened.rows, count, opened.plan.secret, engine)
+    sample, drawn = draw(opened.rows, numbers, count, opened.plan.secret, engine)
     with one_blas_thread():
         subject = _subject(request, keystore, opened, (sample, drawn))
         findings = audit(subject, options, kept_controls(), voice)
@@ -189,7 +196,7 @@ def _open(request: AuditRequest, keystore: Keystore) -> _Opened:
     release = Release.open(request.release, verify="quick")
     plan = require_plan(keystore, release.manifest.release_id)
     terms = Terms.from_json(plan.settings["terms"])  # type: ignore[arg-type]  # sealed by us
-    folder = request.source or type(request.release)(str(plan.settings["source"]))
+    folder = request.source or Path(str(plan.settings["source"]))
     try:
         source = FolderSource(folder, terms.rule)
     except UsageError as error:
@@ -223,7 +230,7 @@ def _subject(
     key = open_key(keystore.get(opened.plan.key_id, "key"))
     restored = None
     if sanitizer.restorable:
-        restored = sanitizer.restore(drawn[0].values, key, manifest.geometry)
+        restored = restored_in_parts(sanitizer, drawn[0].values, key, manifest.geometry)
     treated = (sanitizer, manifest.geometry, restored)
     subject = subject_of(
         opened.rows, *drawn, treated, task=manifest.task, options=request.options()
@@ -279,7 +286,9 @@ def _write(opened: _Opened, sample: Sample, findings: Findings) -> Path:
         audit=findings.audit,
     )
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
-    folder = private_folder(ReleaseState(manifest.release_id).folder / "audits" / stamp)
+    audits = private_folder(ReleaseState(manifest.release_id).folder / "audits")
+    taken = sum(entry.name.startswith(stamp) for entry in audits.iterdir())
+    folder = private_folder(audits / (f"{stamp}-{taken}" if taken else stamp))
     write_private(folder / "report.json", [report.to_json().encode()])
     page = private_page(report, (), PrivateNotes(), sample, findings)
     write_private(folder / "report.html", [page.encode("utf-8", "surrogateescape")])

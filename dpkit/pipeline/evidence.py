@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.audit import Options, RoundTrips, audit
+from dpkit.audit.halves import OneGroupError
 from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS
-from dpkit.errors import UsageError
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
 from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
-from dpkit.pipeline.attacked import draw, kept_controls, rows_with_originals, subject_of
+from dpkit.pipeline.attacked import (
+    draw,
+    kept_controls,
+    restored_in_parts,
+    rows_with_originals,
+    sanitized_rows,
+    subject_of,
+)
 from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.private_csv import csv_pieces
@@ -41,7 +48,6 @@ if TYPE_CHECKING:
 
 PAIRS: Final = 24  # originals in the private report, at most
 PICTURES: Final = 12
-_AT_ONCE: Final = 32  # rows in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ def gather_evidence(
     asked = int(str(run.plan.settings["audit_images"]))
     options = audit_options(run)
     count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
-    sample, drawn = draw(rows, min(len(rows), count), run.plan.secret, engine)
+    numbers = sanitized_rows(rows, run.sanitizer)
+    sample, drawn = draw(rows, numbers, count, run.plan.secret, engine)
     restored = _restored(run, sample.values if options else sample.values[:asked])
     findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
     measured = _round_trip(run, sample, restored, asked)
@@ -152,7 +159,8 @@ def _untimed(one: AttackResult) -> AttackResult:
         replace(control, is_cached=False) if control else None
         for control in (one.positive, one.null)
     )
-    return replace(one, seconds=0.0, positive=positive, null=null)
+    reason = "" if one.state == "crashed" else one.reason  # an error's text may quote anything
+    return replace(one, seconds=0.0, positive=positive, null=null, reason=reason)
 
 
 def _attacked(
@@ -169,7 +177,7 @@ def _attacked(
     subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
     try:
         return audit(subject, options, kept_controls(), voice)
-    except UsageError as error:
+    except OneGroupError as error:
         if run.gates.require:
             raise
         voice.notice(f"no attack was run: {error}")
@@ -180,8 +188,7 @@ def _restored(run: Run, values: NDArray[Any]) -> NDArray[Any] | None:
     """Return what the key gives back of released values [n,h,w,c], None where it gives nothing."""
     if not run.sanitizer.restorable:
         return None
-    parts = [values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE)]
-    return np.concatenate([run.sanitizer.restore(p, run.key, run.geometry) for p in parts])
+    return restored_in_parts(run.sanitizer, values, run.key, run.geometry)
 
 
 def _round_trip(

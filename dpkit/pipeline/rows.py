@@ -13,14 +13,14 @@ from dpkit.release.read import Release
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.scores import ShardScores
     from dpkit.release.manifest import Manifest, Shard
-    from dpkit.types import ImageSource, PlannedRows
+    from dpkit.types import ImageSource, Part, PlannedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,19 @@ class ReleasedRows:
 
     def __len__(self) -> int:
         return int(self._ends[-1])
+
+    def numbers(self, *, without: Iterable[Part] = ()) -> NDArray[np.int64]:
+        """Return the numbers of all rows, but for those of some parts."""
+        left_out = set(without)
+        spans = zip(self._ends, self._written, strict=True)
+        return np.concatenate(
+            [np.empty(0, np.int64)]
+            + [
+                np.arange(end - one.shard.rows, end)
+                for end, one in spans
+                if one.shard.part not in left_out
+            ]
+        )
 
     def paths(self) -> Iterator[str]:
         """Yield the original path of every row, in order."""

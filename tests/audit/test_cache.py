@@ -1,9 +1,12 @@
 """Kept controls: used again only where everything that decides them is the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dpkit.audit.cache import ControlCache
+from dpkit.audit.controls import NOT_RUN
 from dpkit.audit.options import Options
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.types.audit import Control
@@ -39,7 +42,7 @@ def test_the_second_audit_computes_nothing(cache):
         {"kappa": 16, "side": 24},
         {"kappa": 16, "dtype": "float16"},
         {"kappa": 16, "n": 62},
-        {"kappa": 16, "options": Options(mode="quick", seed=3)},
+        {"kappa": 16, "options": Options(mode="quick", pairs=(2,))},
     ],
     ids=str,
 )
@@ -55,6 +58,17 @@ def test_the_images_themselves_do_not_matter(cache):
         0, 255, one.subject.originals.shape
     )
     assert not asked(cache, one)[1]
+
+
+def test_the_seed_of_an_audit_does_not_matter(cache):
+    asked(cache, stage(kappa=16))
+    assert not asked(cache, stage(kappa=16, options=Options(mode="quick", seed=3)))[1]
+
+
+def test_a_control_that_was_cut_short_is_not_kept(cache):
+    cut = replace(FOUND, measure=NOT_RUN, passed=False)
+    cache.control("positive", ATTACK, stage(kappa=16), lambda: cut)
+    assert asked(cache, stage(kappa=16)) == (FOUND, True)
 
 
 def test_a_damaged_file_is_computed_again(cache, tmp_path):

@@ -20,7 +20,7 @@ def cut(sizes, most=1000, seed=0):
 def test_no_group_is_in_both_and_no_row_is_lost(sizes, seed):
     groups, halves = cut(sizes, seed=seed)
     assert not set(groups[halves.scored]) & set(groups[halves.own])
-    assert sorted([*halves.scored, *halves.own]) == list(range(len(groups)))
+    assert sorted([*halves.scored, *halves.rest, *halves.own]) == list(range(len(groups)))
 
 
 @given(SIZES)
@@ -38,7 +38,13 @@ def test_groups_of_one_are_cut_in_the_middle(n):
 
 def test_scored_rows_are_at_most_those_asked_for():
     _, halves = cut([1] * 100, most=10)
-    assert (len(halves.scored), len(halves.own)) == (10, 50)
+    assert (len(halves.scored), len(halves.rest), len(halves.own)) == (10, 40, 50)
+
+
+def test_the_cut_comes_as_near_to_the_middle_as_groups_allow():
+    for seed in range(6):
+        _, halves = cut([10, 10, 1, 1], seed=seed)
+        assert 10 <= len(halves.scored) <= 12
 
 
 def test_one_group_cannot_be_cut():

@@ -62,6 +62,17 @@ def test_a_gallery_holds_the_scored_originals_in_no_order():
     assert len(whole.view.gallery) == len(MORPHED.subject)
 
 
+def test_whoever_has_the_shards_has_all_rows_that_were_read():
+    few = stage(kappa=16, options=Options(mode="quick", images=10))
+    seen = holdings("A1", few)[0].view
+    assert (seen.wanted, len(seen.values)) == (10, len(few.subject) + len(few.subject.others))
+
+
+def test_the_adversarys_own_set_is_not_among_the_rows_that_it_is_to_explain():
+    for holding in holdings("A2", MORPHED):
+        assert len(holding.view.values) == len(MORPHED.halves.scored) + 20
+
+
 def test_without_one_label_a_row_nobody_stands_on_a3():
     assert not holdings("A3", stage(kappa=16, labelled=False))
 

@@ -33,7 +33,7 @@ def report(folder):
 
 class TestAPublishedRelease:
     def test_is_attacked_and_called_broken_where_it_is(self, invoke, released):
-        ran = invoke("audit", released, "--json")
+        ran = invoke("audit", released, "--quick", "--json")
         assert ran.json["verdict"] == "broken"
         assert ran.json["worst_ssim"] > 0.9
 
@@ -97,8 +97,12 @@ class TestAConditionOnAPublishedRelease:
         invoke("audit", released, "--quick", "--require", "worst_ssim <= 1")
 
     def test_that_is_not_met_is_code_4(self, invoke, released):
-        ran = invoke("audit", released, "--require", "verdict != broken", code=4)
+        ran = invoke("audit", released, "--quick", "--require", "verdict != broken", code=4)
         assert "verdict is broken" in ran.err
+
+    def test_never_passes_where_attacks_were_left_out(self, invoke, released):
+        words = ("--attacks", "view", "--require", "worst_ssim <= 1")
+        assert "whole suite" in invoke("audit", released, *words, code=2).err
 
 
 class TestBeforePublication:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dpkit.errors import GateError, UsageError
 from dpkit.leakage.gate import MOST_DEPTH, NAMES, figures_of, parse_condition
 from dpkit.types.audit import (
+    AttackResult,
     Audit,
     ImageScores,
     Interval,
@@ -24,11 +25,11 @@ def scores(mean, worst, n=100):
     return ImageScores(n, spread, spread, spread, share, share)
 
 
-def audit(*, word="none", best=None, pairs=()):
+def audit(*, word="none", best=None, pairs=(), attacks=()):
     needed = {"0.5": 10 if pairs else None, "0.9": None}
     return Audit(
         "full", "dpkit", 0, 600.0, 1.0, 100, 100, 200, "", Verdict(word, "said", (), 5, 7), best,
-        (), (), (), pairs, needed, None,
+        (), (), attacks, pairs, needed, None,
     )  # fmt: skip
 
 
@@ -105,3 +106,23 @@ def test_no_text_does_more_than_parse_or_be_refused(text):
 def test_every_figure_compares_with_any_number(name, sign, value):
     condition = parse_condition(f"{name} {sign} {value:.4f}")
     assert [one.name for one in condition.comparisons] == [name]
+
+
+def left(state, reason=""):
+    return AttackResult(
+        "mlp", "A network", "A2", "", "", state, reason, None, None, {}, "", False, 0.0, "", None,
+        None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["timed out", "crashed"])
+def test_what_did_not_end_is_unknown_and_nothing_passes(state):
+    cut = audit(best=scores(0.1, 0.2), attacks=(left(state),))
+    with pytest.raises(GateError, match="did not end"):
+        parse_condition("verdict != broken").check(cut)
+
+
+def test_a_verdict_of_which_nothing_is_known_passes_no_condition():
+    with pytest.raises(UsageError, match="nothing is known"):
+        parse_condition("verdict != broken").check(audit(word="unknown"))
+    parse_condition("verdict == unknown").check(audit(word="unknown"))

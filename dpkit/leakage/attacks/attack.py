@@ -55,7 +55,7 @@ class Effort:
     def check(self) -> None:
         """Raise `OutOfBudgetError` when the time is up; long loops ask at every step."""
         if self.left <= 0:
-            raise OutOfBudgetError(f"not finished within {self.seconds:.0f} s")
+            raise OutOfBudgetError("not finished within its time")
 
     def rng(self) -> np.random.Generator:
         """Return a generator of the attack's own draws."""
