@@ -95,12 +95,18 @@ def _said(
         strongest = max(pictured, key=_mean_ssim)
         return "broken", f"broken: pictures recovered, best by {_named(strongest)}"
     if won:
-        what = [r.finding or f"{_named(r)} recovers something of the images" for r in won]
+        what = [r.finding or f"{_named(r)} {_does(r)}" for r in won]
         said = "; ".join(dict.fromkeys(what))
         if all(result.rung in WITH_ORIGINALS for result in won):
             said = f"{said}. Without any original no attack succeeded; that is not a proof"
         return "leaks", f"leaks: {said}"
     return "none", "no attack of this suite succeeded; that is not a proof"
+
+
+def _does(result: AttackResult) -> str:
+    if result.images is None and result.links is not None:
+        return "tells whose row is whose"
+    return "recovers something of the images"
 
 
 def _is_exact(images: ImageScores | None) -> bool:

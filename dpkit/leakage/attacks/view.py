@@ -20,7 +20,8 @@ def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
     """Return the wanted rows as `leakage.view` shows them, [wanted,h,w,c] in 0 to peak."""
     watch = Stopwatch()
     images = viewed(view.targets, view.geometry.peak)
-    sentence = f"Nothing was computed. {view_of(view.values.dtype)}"
+    said = "What is seen is there for everybody to see: nothing was computed"
+    sentence = f"{said}. {view_of(view.values.dtype)}"
     return Reconstruction("view", images, {}, watch.seconds, sentence)
 
 
