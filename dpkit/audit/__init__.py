@@ -5,12 +5,6 @@ halves         by groups: one half is scored, the other plays the adversary's ow
 holdings       the views of each rung of the ladder
 suite          every attack on its views, within a budget
 controls       the same attacks where the answer is known
+
+Rooms import from these files: the suite loads every attack, and who runs none need not wait.
 """
-
-from dpkit.audit.findings import Findings
-from dpkit.audit.options import Options
-from dpkit.audit.round_trips import RoundTrips, sample_rows
-from dpkit.audit.subject import Subject
-from dpkit.audit.suite import audit
-
-__all__ = ["Findings", "Options", "RoundTrips", "Subject", "audit", "sample_rows"]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from dpkit.errors import UsageError
-from dpkit.leakage.attacks import ATTACKS
 
 Mode: TypeAlias = Literal["none", "quick", "full"]
 MODES: Final[tuple[Mode, ...]] = ("none", "quick", "full")
@@ -56,12 +55,8 @@ class Options:
     with_utility: bool = False
 
     def __post_init__(self) -> None:
-        for name in self.attacks or ():
-            if name not in ATTACKS:
-                raise UsageError(
-                    f"--attacks names {name!r}, which is no attack",
-                    remedy=f"name some of {', '.join(ATTACKS)}, or all",
-                )
+        if self.attacks:
+            _refuse_unknown(self.attacks)
         if not self.pairs or min(self.pairs) < 1 or max(self.pairs) > FULL_ROWS:
             raise UsageError(f"--pairs {self.pairs} are not numbers of images, 1 to {FULL_ROWS}")
         if self.images < 1:
@@ -78,3 +73,14 @@ class Options:
     def rows(self) -> int:
         """Return how many released rows attacks may see."""
         return FULL_ROWS if self.is_full else QUICK_ROWS
+
+
+def _refuse_unknown(names: tuple[str, ...]) -> None:
+    from dpkit.leakage.attacks import ATTACKS  # noqa: PLC0415 (loads every attack: only where named)
+
+    for name in names:
+        if name not in ATTACKS:
+            raise UsageError(
+                f"--attacks names {name!r}, which is no attack",
+                remedy=f"name some of {', '.join(ATTACKS)}, or all",
+            )

@@ -59,9 +59,6 @@ class SealedPlan:
             else None,
         )
 
-    def _strata(self, name: str) -> NDArray[np.int64] | None:
-        return self.sealed.array(name) if self.settings.get("stratified") else None
-
     def _text(self, name: str) -> tuple[str, ...]:
         return _decode(self.sealed.array(name), self.sealed.array(f"{name}/ends"))
 

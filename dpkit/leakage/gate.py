@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dpkit.errors import GateError, UsageError
-from dpkit.leakage.utility import RELEASE
-from dpkit.types.audit import VERDICTS
+from dpkit.types.audit import ON_RELEASE, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,7 +148,7 @@ def figures_of(audit: Audit) -> dict[str, Figure]:
     figures |= _of_pairs(audit)
     if audit.utility:
         by_training = {score.trained_on: score.mean for score in audit.utility.scores}
-        figures["accuracy"] = by_training[RELEASE]
+        figures["accuracy"] = by_training[ON_RELEASE]
     return figures
 
 

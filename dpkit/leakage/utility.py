@@ -22,7 +22,7 @@ import numpy as np
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks.attack import Effort, finite
 from dpkit.types import block_places
-from dpkit.types.audit import Utility, UtilityScore
+from dpkit.types.audit import MOST_TRAINED, ON_RELEASE, Utility, UtilityScore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,13 +41,11 @@ SEEDS: Final = 3
 HELD_OUT: Final = 0.3  # of each class's groups, for the score
 STOPPING: Final = 0.15  # of the rest, to end the training by
 ORIGINALS: Final = "the originals"
-RELEASE: Final = "the release"
 BY_CONVOLUTION: Final = "the originals, by a residual network"
 LEARNS: Final = 0.25  # of the way from the guess to the originals' score: below, little is learnt
 LEAST_LEARNT: Final = 0.05  # balanced accuracy beyond the guess
 CUT: Final = " At least one training was cut by the budget, so more may be possible."
 LARGE: Final = 64  # pixels a side, from which on a network begins by quartering the image
-MOST: Final = {True: 5_000, False: 1_500}  # images, full and quick
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,14 +89,14 @@ def measure_utility(
     """
     if not len(originals) == len(values) == len(known):
         raise UsageError(f"{len(originals)} originals, {len(values)} released, {len(known)} labels")
-    most = MOST[effort.is_full]
+    most = MOST_TRAINED[effort.is_full]
     classes, labels = np.unique(known.labels[:most], return_inverse=True)
     kept = Labelled(labels, known.groups[:most])
     parts = [parted(kept, effort.seed + i) for i in range(SEEDS)]
     pixels, released = np.moveaxis(originals[:most], -1, 1), finite("values", values[:most])
     layer, residual = training_block.get("first_layer"), partial(_residual, len(classes))
     make = partial(_mixer, layer, len(classes)) if isinstance(layer, dict) else residual
-    trainings = {ORIGINALS: (pixels, make), RELEASE: (released, make)}
+    trainings = {ORIGINALS: (pixels, make), ON_RELEASE: (released, make)}
     if make is not residual:
         trainings[BY_CONVOLUTION] = (pixels, residual)
     results: dict[str, list[_Result]] = {name: [] for name in trainings}

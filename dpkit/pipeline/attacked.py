@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.audit import Subject, sample_rows
-from dpkit.audit.cache import ControlCache
 from dpkit.audit.options import MOST_BYTES
-from dpkit.leakage.utility import MOST as TRAINED
+from dpkit.audit.round_trips import sample_rows
+from dpkit.audit.subject import Subject
 from dpkit.pipeline.state import private_folder, state_root, write_private
 from dpkit.types import PARTS
+from dpkit.types.audit import MOST_TRAINED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.audit import Options
+    from dpkit.audit.findings import Findings
+    from dpkit.audit.options import Options
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.rows import ReleasedRows, Sample
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Geometry, Key, Secret, Task
+    from dpkit.types.voice import Voice
 
 OWN_ROWS: Final = 4096  # with their originals, in a full audit
 _AT_ONCE: Final = 32  # rows in memory of one thread
@@ -30,7 +32,7 @@ def rows_with_originals(options: Options, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
     a_row = geometry.elements * (4 + 3 * geometry.pixel_dtype.itemsize)  # released, and thrice
     fitting = max(2, MOST_BYTES // a_row)
-    learned = TRAINED[options.is_full] if options.with_utility else 0
+    learned = MOST_TRAINED[options.is_full] if options.with_utility else 0
     wanted = max(2 * options.images, OWN_ROWS) if options.is_full else options.images
     return max(2, min(max(wanted, learned), fitting))
 
@@ -111,9 +113,14 @@ def restored_in_parts(
     return np.concatenate([sanitizer.restore(part, key, geometry) for part in parts])
 
 
-def kept_controls() -> ControlCache:
-    """Return the controls in the user's state folder."""
-    return ControlCache(private_folder(state_root() / "controls"), write_private)
+def attack(subject: Subject, options: Options, voice: Voice) -> Findings:
+    """Run the suite, with the controls that the user's state folder keeps."""
+    # here: they load every attack, and a release without an audit needs none
+    from dpkit.audit.cache import ControlCache  # noqa: PLC0415
+    from dpkit.audit.suite import audit  # noqa: PLC0415
+
+    controls = ControlCache(private_folder(state_root() / "controls"), write_private)
+    return audit(subject, options, controls, voice)
 
 
 def _further(

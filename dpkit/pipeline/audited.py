@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from dpkit.audit import Options, audit
+from dpkit.audit.options import Options
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import KeystoreMissingError, UsageError
@@ -23,8 +23,8 @@ from dpkit.leakage.metrics import baseline_scores, score
 from dpkit.leakage.report.html import PrivateNotes
 from dpkit.leakage.summary import ReleaseFacts, summarize
 from dpkit.pipeline.attacked import (
+    attack,
     draw,
-    kept_controls,
     restored_in_parts,
     rows_with_originals,
     sanitized_rows,
@@ -42,8 +42,9 @@ from dpkit.types.evidence import statement_of
 from dpkit.types.plans import take
 
 if TYPE_CHECKING:
-    from dpkit.audit import Findings, Subject
+    from dpkit.audit.findings import Findings
     from dpkit.audit.options import Mode
+    from dpkit.audit.subject import Subject
     from dpkit.keystore.plans import SealedPlan
     from dpkit.keystore.store import Keystore
     from dpkit.pipeline.rows import Sample
@@ -187,7 +188,7 @@ def audit_release(request: AuditRequest, keystore: Keystore, voice: Voice) -> Au
     sample, drawn = draw(opened.rows, numbers, count, opened.plan.secret, engine)
     with one_blas_thread():
         subject = _subject(request, keystore, opened, (sample, drawn))
-        findings = audit(subject, options, kept_controls(), voice)
+        findings = attack(subject, options, voice)
         report = _write(opened, sample, findings)
     return Audited(opened.manifest.release_id, findings.audit, report)
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.audit import Options, RoundTrips, audit
 from dpkit.audit.halves import OneGroupError
-from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS
+from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS, Options
+from dpkit.audit.round_trips import RoundTrips
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
 from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
 from dpkit.pipeline.attacked import (
+    attack,
     draw,
-    kept_controls,
     restored_in_parts,
     rows_with_originals,
     sanitized_rows,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.audit import Findings
+    from dpkit.audit.findings import Findings
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.rows import Finished, Sample
@@ -85,38 +85,24 @@ def gather_evidence(
         name: np.concatenate([one.scores.metrics[name] for one in written])
         for name in written[0].scores.metrics
     }
-    asked = int(str(run.plan.settings["audit_images"]))
-    options = audit_options(run)
-    count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
-    numbers = sanitized_rows(rows, run.sanitizer)
-    sample, drawn = draw(rows, numbers, count, run.plan.secret, engine)
-    restored = _restored(run, sample.values if options else sample.values[:asked])
-    findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
-    measured = _round_trip(run, sample, restored, asked)
-    baselines = baseline_scores(
-        sample.originals[:asked], run.geometry.peak, dtype=np.dtype(manifest.dtype)
-    )
+    found = _measured(run, rows, manifest, engine, voice)
+    attacked = found.findings.audit if found.findings else None
     facts = _facts(run, manifest, cautions)
-    enough = measured if len(sample.paths) >= LEAST_IMAGES else None
-    attacked = findings.audit if findings else None
+    enough = found.round_trip if len(found.sample.paths) >= LEAST_IMAGES else None
     released = summarize(
-        facts, scores, baselines, round_trip=enough, dtype=manifest.dtype,
+        facts, scores, found.baselines, round_trip=enough, dtype=manifest.dtype,
         audit=without_timings(attacked) if attacked else None,
     )  # fmt: skip
     notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
     private = summarize(
-        replace(facts, notices=notices),
-        scores,
-        baselines,
-        round_trip=measured,
-        released=False,
-        dtype=manifest.dtype,
-        audit=attacked,
-    )
-    shown = rows.read(drawn[:PICTURES]).values
+        replace(facts, notices=notices), scores, found.baselines, round_trip=found.round_trip,
+        released=False, dtype=manifest.dtype, audit=attacked,
+    )  # fmt: skip
+    shown = rows.read(found.drawn[:PICTURES]).values
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
     notes = PrivateNotes(tuple(bad), duplicates)
-    page = private_page(private, _pairs(rows, scores, drawn), notes, sample, findings)
+    pairs = _pairs(rows, scores, found.drawn)
+    page = private_page(private, pairs, notes, found.sample, found.findings)
     return Evidence(
         released.top_line,
         released.to_json(),
@@ -129,6 +115,33 @@ def gather_evidence(
         attacked,
         released.audit.utility.sentence if released.audit and released.audit.utility else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A sample with its originals, all attacked rows as drawn, and what was found on the sample."""
+
+    sample: Sample
+    drawn: NDArray[np.int64]
+    baselines: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    round_trip: RoundTrip | None
+    findings: Findings | None
+
+
+def _measured(
+    run: Run, rows: ReleasedRows, manifest: Manifest, engine: LocalEngine, voice: Voice
+) -> _Measured:
+    """Attack and measure a sample; baselines and the way back are of what was asked for alone."""
+    asked = int(str(run.plan.settings["audit_images"]))
+    options = audit_options(run)
+    count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
+    numbers = sanitized_rows(rows, run.sanitizer)
+    sample, drawn = draw(rows, numbers, count, run.plan.secret, engine)
+    restored = _restored(run, sample.values if options else sample.values[:asked])
+    findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
+    dtype = np.dtype(manifest.dtype)
+    baselines = baseline_scores(sample.originals[:asked], run.geometry.peak, dtype=dtype)
+    return _Measured(sample, drawn, baselines, _round_trip(run, sample, restored, asked), findings)
 
 
 def audit_options(run: Run) -> Options | None:
@@ -176,7 +189,7 @@ def _attacked(
     treated = (run.sanitizer, run.geometry, restored)
     subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
     try:
-        return audit(subject, options, kept_controls(), voice)
+        return attack(subject, options, voice)
     except OneGroupError as error:
         if run.gates.require:
             raise

@@ -13,8 +13,7 @@ from dpkit.leakage.view import picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.audit import Findings
-    from dpkit.audit.findings import Exposed
+    from dpkit.audit.findings import Exposed, Findings
     from dpkit.leakage.report.html import PrivateNotes
     from dpkit.leakage.report.pictures import PicturePair
     from dpkit.pipeline.rows import Sample

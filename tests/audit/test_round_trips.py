@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dpkit.audit import RoundTrips, sample_rows
+from dpkit.audit.round_trips import RoundTrips, sample_rows
 from dpkit.sanitizers import SANITIZERS
 from dpkit.types import Geometry, ImageBatch, Secret
 
