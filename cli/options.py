@@ -13,6 +13,7 @@ from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
+from dpkit.sanitizers.base import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -153,7 +154,7 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
     return ReleaseRequest(
         source=values["source"],
         out=values["out"],
-        sanitizer=sanitizer(**_pick(values | preset, (f.name for f in fields(sanitizer)))),  # type: ignore[arg-type]  # every sanitizer is a dataclass
+        sanitizer=sanitizer(**_pick(values | preset, (f.name for f in options_of(sanitizer)))),
         table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
         split=Split(values["split"]),
@@ -185,7 +186,7 @@ def _declared(option: Callable[[Any], Any]) -> click.Parameter:
 
 def _parameters(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     """Return one option for each public parameter."""
-    return [_option(field) for field in fields(sanitizer)]  # type: ignore[arg-type]  # every sanitizer is a dataclass
+    return [_option(field) for field in options_of(sanitizer)]
 
 
 def _presets(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:

@@ -73,7 +73,9 @@ class ReleaseDataset(Dataset[Sample]):
         self._ends = np.cumsum([len(shard) for shard in self._shards])
         self._maps: dict[int, NDArray[Any]] = {}
         if transform is not None:
-            warn_about(transform, read_training(self.release.manifest.training).breaking_transforms)
+            manifest = self.release.manifest
+            training = read_training(manifest.training, manifest.image_shape[0])
+            warn_about(transform, training.breaking_transforms)
 
     @property
     def classes(self) -> list[str]:

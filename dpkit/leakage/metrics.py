@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.kernels.ssim import ssim_mse, ssim_mse_unstretched
-from dpkit.leakage.view import are_grey_levels
+from dpkit.leakage.view import are_grey_levels, are_maps, flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -153,13 +153,23 @@ def score(
     Parameters
     ----------
     values
-        [n,c,h,w]; integers are grey levels of the originals' depth.
+        [n,c,h,w]; integers are grey levels of the originals' depth. Feature maps, of another
+        shape, are compared in grey (`view.flattened`).
     stretch
         Whether each image is seen on its own scale; by default floats are, integers are not.
     """
+    _, height, width, channels = originals.shape
+    if are_maps(values, (channels, height, width)):
+        originals, values = grey(originals), flattened(values, (height, width))
     chosen = not are_grey_levels(values.dtype) if stretch is None else stretch
     comparison = Comparison(originals, values, peak, chosen)
     return {metric.name: metric.function(comparison) for metric in metrics_for(values.dtype)}
+
+
+def grey(images: NDArray[Any]) -> NDArray[Any]:
+    """Return images [n,h,w,c] as grey levels [n,h,w,1] of their own type: the mean of channels."""
+    mean = images.mean(axis=3, keepdims=True, dtype=np.float32)
+    return np.asarray(np.rint(mean), dtype=images.dtype)
 
 
 def baseline_scores(

@@ -4,6 +4,10 @@ Released floats are no grey levels: they have no natural black and white. A view
 and the usual choice is made here for each image alone: its smallest value is black, its largest
 white. Another choice gives another picture and another score, so the reports state this one.
 Released integers are grey levels of the originals' own depth, and nothing is left to choose.
+
+A feature map is no picture either: it has as many channels as its layer has kernels, and sides of
+its own. It is seen as the mean of its channels, each from its smallest value to its largest over
+the batch of one image, enlarged to the image's size, in grey.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -25,6 +30,13 @@ GREY_VIEW: Final = (
 )
 
 
+MAP_VIEW: Final = (
+    "Released rows are feature maps: each is shown in grey, as the mean of its channels, each "
+    "channel on its own scale, enlarged to the image's size, its smallest value black, its largest "
+    "white."
+)
+
+
 def are_grey_levels(dtype: DTypeLike) -> bool:
     """Say whether released values of this type are grey levels: integers are, floats are not."""
     return np.issubdtype(np.dtype(dtype), np.integer)
@@ -33,6 +45,22 @@ def are_grey_levels(dtype: DTypeLike) -> bool:
 def view_of(dtype: DTypeLike) -> str:
     """Return the sentence that says how values of this type are shown."""
     return GREY_VIEW if are_grey_levels(dtype) else VIEW
+
+
+def are_maps(values: NDArray[Any], shape: tuple[int, ...]) -> bool:
+    """Say whether released values [n,c,h,w] are feature maps of images of a shape (c, h, w)."""
+    return tuple(values.shape[1:]) != tuple(shape)
+
+
+def flattened(maps: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return feature maps [n,β,·,·] as grey pictures [n,1,h,w]: the mean of their channels."""
+    low = maps.min(axis=(2, 3), keepdims=True).astype(np.float32)
+    span = maps.max(axis=(2, 3), keepdims=True).astype(np.float32) - low
+    share = np.divide(maps - low, span, out=np.zeros(maps.shape, np.float32), where=span > 0)
+    mean = share.mean(axis=1, dtype=np.float32)
+    bilinear = Image.Resampling.BILINEAR
+    views = [np.asarray(Image.fromarray(one).resize(size[::-1], bilinear)) for one in mean]
+    return np.stack(views)[:, np.newaxis]
 
 
 def viewed(values: NDArray[Any], peak: int) -> NDArray[np.float64]:

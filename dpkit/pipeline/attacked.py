@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,9 +29,10 @@ OWN_ROWS: Final = 4096  # with their originals, in a full audit
 _AT_ONCE: Final = 32  # rows in memory of one thread
 
 
-def rows_with_originals(options: Options, geometry: Geometry) -> int:
+def rows_with_originals(options: Options, sanitizer: Sanitizer, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
-    a_row = geometry.elements * (4 + 3 * geometry.pixel_dtype.itemsize)  # released, and thrice
+    released = 4 * prod(sanitizer.values_shape(geometry))
+    a_row = released + 3 * geometry.elements * geometry.pixel_dtype.itemsize
     fitting = max(2, MOST_BYTES // a_row)
     learned = MOST_TRAINED[options.is_full] if options.with_utility else 0
     wanted = max(2 * options.images, OWN_ROWS) if options.is_full else options.images

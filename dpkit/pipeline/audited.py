@@ -183,7 +183,8 @@ def audit_release(request: AuditRequest, keystore: Keystore, voice: Voice) -> Au
     opened = _open(request, keystore)
     engine = LocalEngine()
     numbers = sanitized_rows(opened.rows, opened.terms.sanitizer)
-    count = min(len(numbers), rows_with_originals(options, opened.manifest.geometry))
+    wanted = rows_with_originals(options, opened.terms.sanitizer, opened.manifest.geometry)
+    count = min(len(numbers), wanted)
     voice.notice(f"reading {count} images and their originals")
     sample, drawn = draw(opened.rows, numbers, count, opened.plan.secret, engine)
     with one_blas_thread():

@@ -134,7 +134,8 @@ def _measured(
     """Attack and measure a sample; baselines and the way back are of what was asked for alone."""
     asked = int(str(run.plan.settings["audit_images"]))
     options = audit_options(run)
-    count = max(asked, rows_with_originals(options, run.geometry)) if options else asked
+    attacked = rows_with_originals(options, run.sanitizer, run.geometry) if options else 0
+    count = max(asked, attacked)
     numbers = sanitized_rows(rows, run.sanitizer)
     sample, drawn = draw(rows, numbers, count, run.plan.secret, engine)
     restored = _restored(run, sample.values if options else sample.values[:asked])

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -259,7 +260,7 @@ def _within(request: ReleaseRequest, scanned: Scan) -> str:
 
 def _borders(request: ReleaseRequest, terms: Terms) -> Borders:
     geometry, sanitizer = terms.rule.geometry, terms.sanitizer
-    row_bytes = geometry.elements * sanitizer.values_dtype(geometry).itemsize
+    row_bytes = prod(sanitizer.values_shape(geometry)) * sanitizer.values_dtype(geometry).itemsize
     rows = max(1, request.shard_mb * 2**20 // row_bytes)
     most = max(rows, MOST_SHARD_BYTES // row_bytes)
     return Borders(rows, sanitizer.least_company, most)

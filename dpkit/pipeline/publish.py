@@ -206,6 +206,7 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
         tool=f"dpkit {__version__}",
         sanitizer=SanitizerEntry(run.sanitizer.name, parameters(run.sanitizer)),
         geometry=run.geometry,
+        map_shape=_map_shape(run),
         dtype=run.sanitizer.values_dtype(run.geometry).name,
         reading=dict(run.source.describe()),
         task=task,
@@ -219,6 +220,12 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
         statement=". ".join(filter(None, (STATEMENT, said))),
         signer=Signer(signer.public.text, signer.public.fingerprint),
     )
+
+
+def _map_shape(run: Run) -> tuple[int, int, int] | None:
+    geometry, shape = run.geometry, run.sanitizer.values_shape(run.geometry)
+    own = (geometry.channels, geometry.height, geometry.width)
+    return None if shape == own else shape
 
 
 def _cautions(run: Run, again: int) -> tuple[str, ...]:
@@ -241,8 +248,8 @@ def _moments(run: Run, finished: list[Finished]) -> dict[str, Json]:
     """Return mean and deviation by channel over the training part, or over all without one."""
     of_training = [f for f in finished if f.shard.part == "train" and f.shard.rows]
     chosen = of_training or finished
-    pixels = run.geometry.height * run.geometry.width
-    count = pixels * sum(f.shard.rows for f in chosen)
+    _, height, width = run.sanitizer.values_shape(run.geometry)
+    count = height * width * sum(f.shard.rows for f in chosen)
     mean, square = np.sum([f.scores.sums for f in chosen], axis=0) / max(count, 1)
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
     return {"mean": [float(m) for m in mean], "std": [float(s) for s in deviation]}

@@ -126,7 +126,7 @@ def _write_mixed(
     left = len(gathered.rows)
     if not left:
         nothing = Shard(planned.file, planned.part, 0, 0, "")
-        return nothing, ShardScores.of_nobody(gathered.good, gathered.bad, run.geometry.channels)
+        return nothing, ShardScores.of_nobody(gathered.good, gathered.bad, _row_shape(run)[0])
     room = engine.in_flight * run.sanitizer.tile_images(run.geometry)  # nobody leaves any more
     made = _make_tiles(run, left, min(left, room), work, engine)
     batches = _batches(made, tiles, lambda _rows: None)  # they were counted when decoded
@@ -174,7 +174,7 @@ def _batches(
 
 
 def _row_shape(run: Run) -> tuple[int, int, int]:
-    return (run.geometry.channels, run.geometry.height, run.geometry.width)
+    return run.sanitizer.values_shape(run.geometry)
 
 
 def _still_there(run: Run, shard: Shard) -> bool:

@@ -40,7 +40,7 @@ def card(manifest: Manifest, learned: str = "") -> str:
     IntegrityError
         The manifest's training block lacks a field.
     """
-    training = read_training(manifest.training)
+    training = read_training(manifest.training, manifest.image_shape[0])
     sections = (
         _header(manifest),
         _first_lines(manifest, training, learned),

@@ -26,6 +26,7 @@ from dpkit.release.manifest_rules import (
     check,
 )
 from dpkit.types import PARTS, Geometry, Task
+from dpkit.types.images import MAX_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +115,8 @@ class Manifest:
     tool
         `dpkit` and its version.
     geometry
-        Channels, height, width and source depth; released rows are [channels, height, width].
+        Channels, height, width and source depth of the images; released rows are [channels,
+        height, width] unless `map_shape` says otherwise.
     dtype
         Of `/images`: `float32`, `float16`, `uint8` or `uint16`.
     reading
@@ -131,6 +133,9 @@ class Manifest:
         What can learn from the values: see `docs/format.md`.
     statement
         The report's top line, word for word.
+    map_shape
+        Channels, height and width of a released row that is a feature map; None where rows have
+        the images' own shape.
 
     Raises
     ------
@@ -156,6 +161,7 @@ class Manifest:
     training: Mapping[str, Json]
     statement: str
     signer: Signer
+    map_shape: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         check(self)
@@ -163,7 +169,9 @@ class Manifest:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """The shape of one released row: channels, height, width."""
-        return self.geometry.channels, self.geometry.height, self.geometry.width
+        return self.map_shape or (
+            self.geometry.channels, self.geometry.height, self.geometry.width,
+        )  # fmt: skip
 
     @property
     def target_dtype(self) -> str:
@@ -183,6 +191,8 @@ class Manifest:
     def to_json(self) -> str:
         """Return the canonical text of `manifest.json`."""
         body = cast("dict[str, Json]", asdict(self))
+        if self.map_shape is None:
+            del body["map_shape"]
         return canonical({"format": FORMAT, "version": VERSION, **body})
 
     @classmethod
@@ -242,6 +252,7 @@ def _reading(fields: Fields) -> dict[str, object]:
     geometry.end()
     return {
         "geometry": Geometry(**sides, **depths),
+        "map_shape": fields.wholes_or_none("map_shape", 3, 1, MAX_SIDE),
         "dtype": fields.one_of("dtype", DTYPES),
         "reading": fields.mapping("reading"),
         "training": fields.mapping("training"),

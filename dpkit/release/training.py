@@ -51,8 +51,8 @@ class Training:
     std: tuple[float, ...]
 
 
-def read_training(block: Mapping[str, Json]) -> Training:
-    """Read the block of a manifest.
+def read_training(block: Mapping[str, Json], channels: int = 3) -> Training:
+    """Read the block of a manifest whose rows have at most so many channels.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def read_training(block: Mapping[str, Json]) -> Training:
         why=fields.text("why"),
         first_layer=_first_layer(layer) if layer else None,
         breaking_transforms=fields.texts("breaking_transforms", most=len(BREAKING)),
-        mean=fields.numbers("mean", most=3),
-        std=fields.numbers("std", most=3),
+        mean=fields.numbers("mean", most=channels),
+        std=fields.numbers("std", most=channels),
     )
     fields.end()
     return training

@@ -1,25 +1,49 @@
-"""What every sanitizer is: public parameters, a secret key, a pure `apply`."""
+"""What every sanitizer is: public parameters, a secret key, a pure `apply`.
+
+Most release images of the size that they read, need nothing but a seed, and promise nothing that
+is differential privacy: `ImageSanitizer` says so once for them. A sanitizer that needs a network
+or labelled images gets them as `Supply`: first in `completed`, which fills in the parameters that
+only these decide (the shape of a feature map, a window that was searched), then in `fit`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from dataclasses import Field, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
+
+import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
+    from dpkit.types.guarantee import Guarantee
+    from dpkit.types.supply import Need, Supply
 
 Presets: TypeAlias = "Mapping[str, Mapping[str, Json]]"
 
 
-def param(default: Any, *, help: str, symbol: str = "", choices: tuple[str, ...] = ()) -> Any:  # noqa: A002 (click's word)
-    """Declare one public parameter, said once for command line, manifest and docs."""
-    metadata = {"help": help, "symbol": symbol, "choices": choices}
+def param(
+    default: Any,
+    *,
+    help: str,  # noqa: A002 (click's word)
+    symbol: str = "",
+    choices: tuple[str, ...] = (),
+    is_found: bool = False,
+) -> Any:
+    """Declare one public parameter, said once for command line, manifest and docs.
+
+    One that `is_found` is no option: `completed` fills it in.
+    """
+    metadata = {"help": help, "symbol": symbol, "choices": choices, "is_found": is_found}
     return field(default=default, metadata=metadata, kw_only=True)
+
+
+def options_of(sanitizer: type[Sanitizer]) -> list[Field[Any]]:
+    """Return the parameters that a user chooses, in their order."""
+    return [f for f in fields(sanitizer) if not f.metadata["is_found"]]  # type: ignore[arg-type]  # every sanitizer is a dataclass
 
 
 class Sanitizer(Protocol):
@@ -33,6 +57,12 @@ class Sanitizer(Protocol):
     fresh_keys: ClassVar[bool]  # whether a data key must never serve two releases
     restorable: ClassVar[bool]  # whether the key gives the originals back
     presets: ClassVar[Presets]  # parameters that go together, by one word; often none
+    is_keyed: ClassVar[bool]  # whether values follow from a secret, which no stranger can repeat
+    may_need: ClassVar[frozenset[Need]]  # what some of its parameters make it need
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What `completed` and `fit` must be given with these parameters."""
 
     @property
     def least_company(self) -> int:
@@ -51,8 +81,26 @@ class Sanitizer(Protocol):
     def key_bytes(self, geometry: Geometry) -> int:
         """Return the bytes of the largest secret array that `fit` must hold in memory."""
 
-    def fit(self, geometry: Geometry, seed: Secret) -> Key:
-        """Make the key: a function of parameters, geometry and `seed` alone."""
+    def completed(self, geometry: Geometry, supply: Supply) -> Self:
+        """Return the sanitizer with the parameters filled in that its supply decides.
+
+        Raises
+        ------
+        UsageError
+            The network or the images do not fit these parameters.
+        """
+
+    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
+        """Make the key: a function of parameters, geometry, `seed` and what `needs` names.
+
+        Parameters
+        ----------
+        supply
+            None only where nothing is needed.
+        """
+
+    def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
+        """Return channels, height and width of a released row; those of the image for most."""
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:
         """Return the type of the released values."""
@@ -89,11 +137,69 @@ class Sanitizer(Protocol):
             What was done to the images cannot be undone, by anybody.
         """
 
+    def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:
+        """Return a torch function from images [n,c,h,w] of 0 to 1 to values; None without network.
+
+        It is what an adversary who holds the key can differentiate through.
+        """
+
+    def guarantee(self, geometry: Geometry) -> Guarantee | None:
+        """Return the differential privacy that is promised of each image; None for none."""
+
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn from the values: the static part of the manifest's training block."""
 
     def describe(self, geometry: Geometry) -> list[str]:
         """Say in sentences what is done to an image."""
+
+
+class ImageSanitizer:
+    """What holds of a sanitizer that releases images and needs nothing but a seed."""
+
+    __slots__ = ()
+
+    is_keyed: ClassVar[bool] = True
+    may_need: ClassVar[frozenset[Need]] = frozenset()
+    presets: ClassVar[Presets] = {}
+
+    @property
+    def least_company(self) -> int:
+        """Return 0: each image stands alone."""
+        return 0
+
+    @property
+    def donors(self) -> int:
+        """Return 0: no image is mixed with others."""
+        return 0
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Nothing."""
+        return frozenset()
+
+    def completed(self, geometry: Geometry, supply: Supply) -> Self:  # noqa: ARG002 (the protocol's signature)
+        """Return the sanitizer itself."""
+        return self
+
+    def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
+        """Return the image's own channels, height and width."""
+        return geometry.channels, geometry.height, geometry.width
+
+    def lonely(self, company: Company) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
+        """Return none: each image stands alone."""
+        return np.empty(0, np.int64)
+
+    def leaves_plain(self, part: Part) -> bool:  # noqa: ARG002 (the protocol's signature)
+        """Return False: every part is sanitized."""
+        return False
+
+    def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:  # noqa: ARG002 (the protocol's signature)
+        """Return None: there is no network."""
+        return None
+
+    def guarantee(self, geometry: Geometry) -> Guarantee | None:  # noqa: ARG002 (the protocol's signature)
+        """Return None: no differential privacy is promised."""
+        return None
 
 
 def parameters(sanitizer: Sanitizer) -> dict[str, Json]:

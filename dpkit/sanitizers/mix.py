@@ -29,14 +29,14 @@ import numpy as np
 
 from dpkit.errors import DpkitError, UsageError
 from dpkit.rng import Stream, derive, next_words
-from dpkit.sanitizers.base import param, parameters
+from dpkit.sanitizers.base import ImageSanitizer, param, parameters
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.sanitizers.base import Presets
     from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
+    from dpkit.types.supply import Supply
 
 LEAST_BLOCKS: Final = 4  # the paper's smallest N_b; with 1, a release would be the originals
 LEAST_P: Final = 0.01  # below, an image is drawn a hundred times until one block changes
@@ -45,7 +45,7 @@ _TILE_IMAGES: Final = 4096  # of whatever size: each has words of its own
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class Mix(ImageSanitizer):
     """Label-based pixel block mixing with its public parameters.
 
     Raises
@@ -67,7 +67,6 @@ class Mix:
     default_size: ClassVar[tuple[int, int]] = (192, 192)
     fresh_keys: ClassVar[bool] = True
     restorable: ClassVar[bool] = False
-    presets: ClassVar[Presets] = {}
 
     Lb: int = param(24, help="Height of a block in pixels.", symbol="L_b")
     Wb: int = param(24, help="Width of a block in pixels.", symbol="W_b")
@@ -144,7 +143,7 @@ class Mix:
         """Return 0: the key is its seed, from which every draw follows."""
         return 0
 
-    def fit(self, geometry: Geometry, seed: Secret) -> Key:
+    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:  # noqa: ARG002 (the protocol's signature)
         """Make the key: `seed` alone, which serves one release and no other."""
         self.check(geometry)
         return Key(seed, {})

@@ -29,7 +29,7 @@ import numpy as np
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.rng import Stream, derive
 from dpkit.sanitizers import morph_words
-from dpkit.sanitizers.base import param, parameters
+from dpkit.sanitizers.base import ImageSanitizer, param, parameters
 from dpkit.sanitizers.dither import draw_dither
 from dpkit.sanitizers.forms import cores32, inverses
 from dpkit.sanitizers.normalization import parse
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
     from dpkit.kernels.blocks import Routes
     from dpkit.sanitizers.base import Presets
-    from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
+    from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types.supply import Supply
 
 CONDITION: Final = 10.0  # keeps float32 exact
 MAX_CONDITION: Final = 1000.0
@@ -60,7 +61,7 @@ _HARDENED: Final[dict[str, Json]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Morph:
+class Morph(ImageSanitizer):
     """MoLe data morphing with its public parameters.
 
     Raises
@@ -83,8 +84,6 @@ class Morph:
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = True
     presets: ClassVar[Presets] = {"paper": _PAPER, "hardened": _HARDENED}
-    least_company: ClassVar[int] = 0
-    donors: ClassVar[int] = 0
 
     kappa: int = param(16, help="Blocks of an image; each is morphed by itself.", symbol="κ")
     core: str = param(
@@ -161,7 +160,7 @@ class Morph:
         cores = core_bytes(self.kappa, geometry.elements, is_distinct=self._is_distinct)
         return max(cores, 8 * geometry.elements) if self.interleave else cores
 
-    def fit(self, geometry: Geometry, seed: Secret) -> Key:
+    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:  # noqa: ARG002 (the protocol's signature)
         """Draw the core: `core` float64 [q,q] ([κ,q,q] where distinct), `condition`, `draws`.
 
         `condition` float64 and `draws` int64 have one entry a core: its condition number, and
@@ -260,14 +259,6 @@ class Morph:
             routes=self._routes(key, geometry),
         )
         return pixels
-
-    def lonely(self, company: Company) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
-        """Return nobody: each image is morphed by itself."""
-        return np.empty(0, np.int64)
-
-    def leaves_plain(self, part: Part) -> bool:  # noqa: ARG002 (the protocol's signature)
-        """Say no: every part is morphed."""
-        return False
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: a layer that maps each block by itself, not a convolution."""
