@@ -28,6 +28,7 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
     "vgg11_bn": partial(VGG, layers=11),
     "vgg13_bn": partial(VGG, layers=13),
     "vgg16_bn": partial(VGG, layers=16),
+    "vgg19_bn": partial(VGG, layers=19),
     "resnet18": partial(ResNet, block=BasicBlock, layers=(2, 2, 2, 2)),
     "resnet34": partial(ResNet, block=BasicBlock, layers=(3, 4, 6, 3)),
     "resnet50": partial(ResNet, block=Bottleneck, layers=(3, 4, 6, 3)),

@@ -27,6 +27,7 @@ MOST_WEIGHTS: Final = 16_000_000  # of an MLP's outer layers: 64 MiB
 WIDEST: Final = 512
 NARROWEST: Final = 32
 SMALLEST: Final = 4  # pixels a side that halving must leave
+ACTIVATIONS: Final = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 LARGEST_SHUFFLE: Final = 4  # beyond, a sub-pixel convolution has more weights than it is worth
 
 
@@ -39,21 +40,37 @@ class MLP(nn.Module):
         Hidden layers, one or more.
     hidden
         Width of each; by default as wide as `MOST_WEIGHTS` allows, 32 to 512.
+    activation
+        After each hidden layer: relu, tanh or sigmoid.
+
+    Raises
+    ------
+    ValueError
+        A size below 1, or another activation.
     """
 
     def __init__(
-        self, *, in_shape: Shape, out_shape: Shape, layers: int = 1, hidden: int | None = None
+        self,
+        *,
+        in_shape: Shape,
+        out_shape: Shape,
+        layers: int = 1,
+        hidden: int | None = None,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
-        inputs, outputs = _elements(in_shape), _elements(out_shape)
-        width = hidden or min(WIDEST, max(NARROWEST, MOST_WEIGHTS // (inputs + outputs)))
+        inputs, outputs = elements(in_shape), elements(out_shape)
+        width = hidden or hidden_width(in_shape, out_shape)
         positive(layers=layers, hidden=width)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation {activation!r} is not one of {', '.join(ACTIVATIONS)}")
         self.out_shape = out_shape
-        modules: list[nn.Module] = [nn.Flatten(), nn.Linear(inputs, width), nn.ReLU()]
+        bend = ACTIVATIONS[activation]
+        modules: list[nn.Module] = [nn.Flatten(), nn.Linear(inputs, width), bend()]
         for _ in range(layers - 1):
-            modules += [nn.Linear(width, width), nn.ReLU()]
+            modules += [nn.Linear(width, width), bend()]
         self.layers = nn.Sequential(*modules)
-        self.head = _of_zeros(nn.Linear(width, outputs))
+        self.head = of_zeros(nn.Linear(width, outputs))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
@@ -83,7 +100,7 @@ class Deconvolution(nn.Module):
             before = after
         self.steps = nn.ModuleList(steps)
         self.last = _convolution(before, before)
-        self.head = _of_zeros(nn.Conv2d(before, out_shape[0], 3, padding=1))
+        self.head = of_zeros(nn.Conv2d(before, out_shape[0], 3, padding=1))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
@@ -126,7 +143,7 @@ class ResidualUNet(nn.Module):
             _Residual(below + level, level)
             for below, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.head = _of_zeros(nn.Conv2d(width, out_shape[0], 3, padding=1))
+        self.head = of_zeros(nn.Conv2d(width, out_shape[0], 3, padding=1))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
@@ -172,14 +189,22 @@ def _transposed(before: int, after: int) -> nn.Sequential:
     )
 
 
-def _of_zeros(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+def of_zeros(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    """Set weights and bias of a layer to zero, and return it."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
 
 
-def _elements(shape: Shape) -> int:
+def hidden_width(in_shape: Shape, out_shape: Shape) -> int:
+    """Return how wide a hidden layer between two shapes is by default."""
+    outer = elements(in_shape) + elements(out_shape)
+    return min(WIDEST, max(NARROWEST, MOST_WEIGHTS // outer))
+
+
+def elements(shape: Shape) -> int:
+    """Return how many values a shape holds."""
     channels, height, width = shape
     positive(channels=channels, height=height, width=width)
     return channels * height * width
