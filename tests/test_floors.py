@@ -13,6 +13,7 @@ FLOORS = {
     "kernels": 1,
     "nets": 1,
     "png": 1,
+    "training": 1.5,
     "readers": 2,
     "sanitizers": 2,
     "augconv": 2,

@@ -1,0 +1,113 @@
+"""The provider's images as batches, and which of them learn and which decide.
+
+Who decides (when to stop, which epoch counts) is the release's validation part; where it has none,
+a tenth of the training part, whole groups. The test part is never looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from dpkit.errors import UsageError
+from dpkit.training.draws import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from dpkit.types.supply import TrainingImages
+
+    Rows = NDArray[np.int64]
+
+DECIDING: Final = 10  # one group in so many decides, where there is no validation part
+LEAST: Final = 4  # images that learn: a batch norm needs two
+MOST_KEPT: Final = 2**30  # bytes of decoded images that are kept: 1 GiB; beyond, each is read again
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows that are learned from and rows that decide, int64 each, and where the latter are from.
+
+    `deciding_from` is "validation part" or "a tenth of the training part".
+    """
+
+    learned: Rows
+    deciding: Rows
+    deciding_from: str
+
+
+def split(images: TrainingImages, seed: int) -> Split:
+    """Return the labelled rows that learn and those that decide; no group is in both.
+
+    Raises
+    ------
+    UsageError
+        There are too few of either.
+    """
+    parts, known = np.array(images.parts), images.labels >= 0
+    train = np.flatnonzero((parts == "train") & known)
+    deciding = np.flatnonzero((parts == "validation") & known)
+    came_from = "validation part"
+    if not len(deciding):
+        train, deciding = _tenth(train, images.groups, seed)
+        came_from = "a tenth of the training part"
+    if len(train) < LEAST or not len(deciding):
+        raise UsageError(
+            f"{len(train)} labelled images to learn from and {len(deciding)} to decide by are too "
+            f"few: {LEAST} and 1 at least",
+            remedy="give more labelled images, or smaller groups",
+        )
+    return Split(train, deciding, came_from)
+
+
+def _tenth(train: Rows, groups: Rows, seed: int) -> tuple[Rows, Rows]:
+    names = np.unique(groups[train])
+    chosen = generator(seed, "deciding").permutation(names)[: max(1, len(names) // DECIDING)]
+    decides = np.isin(groups[train], chosen)
+    return train[~decides], train[decides]
+
+
+class Pictures:
+    """Batches of the provider's images on one device.
+
+    Parameters
+    ----------
+    peak
+        The largest channel value.
+    """
+
+    def __init__(self, images: TrainingImages, peak: int, device: torch.device) -> None:
+        self.peak, self.device = peak, device
+        self._images = images
+        self._kept: dict[int, NDArray[Any]] = {}
+        self._left = MOST_KEPT
+
+    def images(self, rows: Rows) -> Tensor:
+        """Return images, float32 [k,c,h,w] of 0 to 1."""
+        planes = np.moveaxis(self._pixels(rows), -1, 1).astype(np.float32) / self.peak
+        return torch.from_numpy(np.ascontiguousarray(planes)).to(self.device)
+
+    def labels(self, rows: Rows) -> Tensor:
+        """Return classes, int64 [k]."""
+        return torch.from_numpy(self._images.labels[rows]).to(self.device)
+
+    def _pixels(self, rows: Rows) -> NDArray[Any]:
+        missing = np.array([row for row in rows if int(row) not in self._kept], np.int64)
+        read = dict(zip(missing.tolist(), self._read(missing), strict=True))
+        for row, pixels in read.items():
+            if self._left >= pixels.nbytes:
+                self._kept[row] = pixels
+                self._left -= pixels.nbytes
+        return np.stack([read[row] if row in read else self._kept[row] for row in rows.tolist()])
+
+    def _read(self, rows: Rows) -> list[NDArray[Any]]:
+        return [pixels.copy() for pixels in self._images.pixels(rows)] if len(rows) else []
+
+
+def device_at_hand() -> torch.device:
+    """Return CUDA where it is found, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
