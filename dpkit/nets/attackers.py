@@ -16,8 +16,9 @@ Defenders are attackers 1, 2, 3 and 5. The sparse attacker is a k-sparse code (M
 "k-Sparse Autoencoders", 2014): twice as many units as values, of which a quarter may speak.
 Against maps a residual U-Net is the fourth, the strongest of `dpkit.nets.reconstructors`.
 
-Each starts at 0 everywhere, so that the mean image that is added to it is the first guess: an
-attacker that ends worse than the mean image was not trained.
+Each starts at 0 everywhere and is added to the logits of the mean image, which is so the first
+guess: an attacker that ends worse than the mean image was not trained. Pictures stay within 0 and
+1, so that nothing is won by values which no picture could have.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 WIDER: Final = 2  # a sparse code has so many units for each value
 SPEAKING: Final = 4  # one unit in so many speaks
+DARKEST: Final = 1 / 512  # half a grey level: how near to 0 and 1 a mean may start
 
 
 class Sparse(nn.Module):
@@ -68,7 +70,7 @@ class Sparse(nn.Module):
 
 
 class FromMean(nn.Module):
-    """What a reconstructor adds to one picture, that of all images' mean.
+    """A reconstructor that starts from one picture, the mean of images of 0 to 1.
 
     Parameters
     ----------
@@ -83,11 +85,11 @@ class FromMean(nn.Module):
     def __init__(self, reconstructor: nn.Module, mean: Tensor) -> None:
         super().__init__()
         self.reconstructor = reconstructor
-        self.register_buffer("mean", mean)
+        self.register_buffer("mean", torch.logit(mean, eps=DARKEST))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return pictures [n,c,h,w]."""
-        pictures: Tensor = self.reconstructor(values) + self.mean
+        """Return pictures [n,c,h,w] within 0 to 1."""
+        pictures: Tensor = torch.sigmoid(self.reconstructor(values) + self.mean)
         return pictures
 
 

@@ -22,8 +22,10 @@ Pixels are 0 to 1; nothing is normalized, so that a reconstruction has the image
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import torch
 from torch import Tensor, nn
 
 from dpkit.nets.reconstructors import elements
@@ -141,3 +143,20 @@ def vgg19(*, shape: Shape, classes: int, split: int = 1, width: int = 64) -> Bip
 BIPARTITE: Final[dict[str, Callable[..., Bipartite]]] = {"mlp": mlp, "cnn": cnn, "vgg19": vgg19}
 WIDTHS: Final = {"mlp": 64, "cnn": 32, "vgg19": 64}  # of each by default
 SPLITS: Final = {"mlp": len(MLP_WIDTHS), "cnn": len(CNN_WIDTHS), "vgg19": len(CONVOLUTIONS[19])}
+
+
+@lru_cache(maxsize=64)
+def maps_shape(network: str, shape: Shape, split: int, width: int) -> Shape:
+    """Return channels, height and width of the values at the split point; no weight is made."""
+    with torch.device("meta"):
+        made = BIPARTITE[network](shape=shape, classes=2, split=split, width=width).eval()
+        _, channels, height, breadth = made.local(torch.empty(1, *shape)).shape
+    return channels, height, breadth
+
+
+@lru_cache(maxsize=64)
+def largest_weight(network: str, shape: Shape, split: int, width: int, classes: int) -> int:
+    """Return how many numbers the largest array of the network's weights has."""
+    with torch.device("meta"):
+        made = BIPARTITE[network](shape=shape, classes=classes, split=split, width=width)
+    return int(max(value.numel() for value in made.state_dict().values()))

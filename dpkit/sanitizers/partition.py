@@ -1,0 +1,297 @@
+"""Privacy partitioning: a network is cut in two, and what its local part makes is released.
+
+"Privacy Partitioning: Protecting User Data During the Deep Learning Inference Phase" (sections III
+and IV, Algorithm 1, Appendices A to C).
+
+    symbol      here          meaning                                                 paper
+    local       local         the part of the network before the split point          III
+    remote      remote        the part after it, the developer's                      III
+    split       split         stages of the local part                                III
+    λ           lambda_       what a unit of distance is worth against the task       Eq. 2
+    d           distance      MSE or SSIM of the best defender's reconstruction       Eqs. 2 and 4
+    suite       defenders     how many defenders stand beside the network             Algorithm 1
+
+The local part is the key: it is trained here, and sealed. What is decided where the paper is silent
+stands in `dpkit.nets.bipartite`, `dpkit.nets.attackers` and `dpkit.training.suite`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from dpkit.errors import UsageError
+from dpkit.sanitizers.base import ImageSanitizer, param
+from dpkit.types import Key, SanitizedBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from dpkit.training.partitioned import Recipe
+    from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types.supply import Need, Supply
+
+SPLITS: Final = {"mlp": 3, "cnn": 4, "vgg19": 5}  # the last split point of each network
+LEAST_SIDE: Final = {"mlp": 1, "cnn": 1, "vgg19": 32}  # pixels
+LEAST_SSIM_SIDE: Final = 3  # pixels: one pixel has no structure
+MOST_DEFENDERS: Final = 4
+MOST_EPOCHS: Final = 10_000
+MOST_WIDTH: Final = 1_024
+MOST_STRENGTH: Final = 1e6
+_CLASSES: Final = 1_000  # that the last layer is thought to have where sizes are foretold
+_FLOAT_BYTES: Final = 4
+_TILE_IMAGES: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(ImageSanitizer):
+    """Privacy partitioning with its public parameters.
+
+    Raises
+    ------
+    UsageError
+        A parameter is outside its range.
+
+    Examples
+    --------
+    >>> from dpkit.types import Geometry
+    >>> Partition(network="vgg19", split=2).values_shape(Geometry(3, 32, 32, 8))
+    (128, 8, 8)
+    """
+
+    name: ClassVar[str] = "partition"
+    summary: ClassVar[str] = "Release what the first part of a trained, defended network makes."
+    paper: ClassVar[str] = "Privacy Partitioning"
+    example: ClassVar[str] = "dpkit partition samples/images --network cnn --split 3 --out release"
+    default_size: ClassVar[tuple[int, int]] = (64, 64)  # its face images (section IV)
+    fresh_keys: ClassVar[bool] = False
+    restorable: ClassVar[bool] = False
+    may_need: ClassVar[frozenset[Need]] = frozenset({"images"})
+
+    network: str = param(
+        "cnn",
+        help="A perceptron, a small convolutional network, or VGG-19.",
+        choices=("mlp", "cnn", "vgg19"),
+    )
+    split: int = param(3, help="Stages of the network that stay with you: 1 to 3, 4 or 5.")
+    defenders: int = param(4, help="Defenders that are trained beside the network, 0 to 4.")
+    lambda_: float = param(
+        100.0, help="What distance is worth against the task; 0 defends nothing.", symbol="λ"
+    )
+    distance: str = param(
+        "mse", help="What defenders lower and the network raises.", choices=("mse", "ssim")
+    )
+    epochs: int = param(60, help="Passes over the images, at most.")
+    width: int = param(0, help="Channels of the first stage, or its eighth part; 0 is the usual.")
+    dtype: str = param(
+        "float16", help="Type of the released values.", choices=("float16", "float32")
+    )
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, choices = getattr(self, field.name), field.metadata["choices"]
+            if choices and value not in choices:
+                raise UsageError(f"--{field.name} {value!r} is not one of {', '.join(choices)}")
+        _within("split", self.split, 1, SPLITS[self.network])
+        _within("defenders", self.defenders, 0, MOST_DEFENDERS)
+        _within("epochs", self.epochs, 1, MOST_EPOCHS)
+        _within("width", self.width, 0, MOST_WIDTH)
+        if not (math.isfinite(self.lambda_) and 0 <= self.lambda_ <= MOST_STRENGTH):
+            raise UsageError(f"--lambda {self.lambda_:g} is not within 0 to {MOST_STRENGTH:g}")
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Labelled images, which the network is trained on."""
+        return self.may_need
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is trained."""
+        from dpkit.training.partitioned import Recipe  # noqa: PLC0415 (loads torch, not for --help)
+
+        return Recipe(
+            self.network,
+            self.split,
+            self.width,
+            self.defenders,
+            self.lambda_,
+            self.distance,
+            self.epochs,
+        )
+
+    @property
+    def is_defended(self) -> bool:
+        """Whether anything but the task is learned."""
+        return bool(self.defenders and self.lambda_)
+
+    def check(self, geometry: Geometry) -> None:
+        """Refuse images that the network or the distance cannot be of.
+
+        Raises
+        ------
+        UsageError
+            With what would work.
+        """
+        side = min(geometry.height, geometry.width)
+        if side < LEAST_SIDE[self.network]:
+            raise UsageError(
+                f"{self.network} halves images five times, and a side of {side} pixels is below "
+                f"{LEAST_SIDE[self.network]}",
+                remedy="give --network cnn or mlp, or a larger --size",
+            )
+        if self.distance == "ssim" and self.is_defended and side < LEAST_SSIM_SIDE:
+            raise UsageError(
+                f"SSIM needs {LEAST_SSIM_SIDE} pixels a side, and these images have {side}",
+                remedy="give --distance mse",
+            )
+
+    def notices(self, geometry: Geometry) -> list[str]:  # noqa: ARG002 (the protocol's signature)
+        """Say what a trained defence is worth."""
+        if not self.is_defended:
+            return ["nothing is defended: the network is trained for its task alone"]
+        return [
+            (
+                f"the network resists the {self.defenders} defenders that it was trained beside; "
+                "what another attacker sees is measured, not promised"
+            )
+        ]
+
+    def key_bytes(self, geometry: Geometry) -> int:
+        """Return the bytes of the largest array of weights, for up to 1,000 classes."""
+        from dpkit.nets.bipartite import largest_weight  # noqa: PLC0415 (loads torch, not for --help)
+
+        shape = _shape(geometry)
+        width = self.recipe.full_width
+        curve = self.epochs * 8  # numbers of the curve, at the most
+        largest = largest_weight(self.network, shape, self.split, width, _CLASSES)
+        return _FLOAT_BYTES * max(largest, curve)
+
+    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
+        """Train network and defenders; the key holds both parts' weights and the curve.
+
+        Raises
+        ------
+        UsageError
+            There are no labelled images, or too few or of too few classes.
+        DpkitError
+            The training ended without numbers.
+        """
+        self.check(geometry)
+        from dpkit.training.draws import seed_of  # noqa: PLC0415 (loads torch, not for --help)
+        from dpkit.training.partitioned import key_arrays, partitioned  # noqa: PLC0415 (same)
+
+        made = partitioned(self.recipe, geometry, seed_of(seed), supply)
+        return Key(seed, key_arrays(made))
+
+    def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
+        """Return the shape of the local part's output; a perceptron's has no places."""
+        from dpkit.nets.bipartite import maps_shape  # noqa: PLC0415 (loads torch, not for --help)
+
+        return maps_shape(self.network, _shape(geometry), self.split, self.recipe.full_width)
+
+    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
+        """Return float16 or float32."""
+        return np.dtype(self.dtype)
+
+    def tile_images(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
+        """Return how many images are encoded in one call; each goes through alone."""
+        return _TILE_IMAGES
+
+    def apply(
+        self, batch: ImageBatch, key: Key, geometry: Geometry, out: NDArray[Any] | None = None
+    ) -> SanitizedBatch:
+        """Encode a batch of any length.
+
+        Parameters
+        ----------
+        out
+            [n,C,H,W] of `values_dtype`, C-contiguous; where given, it receives the values.
+        """
+        from dpkit.training.encoding import encode  # noqa: PLC0415 (loads torch, not for --help)
+
+        shape = (len(batch), *self.values_shape(geometry))
+        values = np.empty(shape, self.values_dtype(geometry)) if out is None else out
+        encode(self._local(key, geometry), batch.pixels, geometry.peak, values)
+        return SanitizedBatch(values, batch.targets, batch.ids, batch.groups)
+
+    def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+        """Return pixels of 0 to 1 in the released type, as [n,c,h,w]."""
+        planes = np.moveaxis(pixels, -1, 1) / np.float32(geometry.peak)
+        return np.ascontiguousarray(planes, dtype=self.values_dtype(geometry))
+
+    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
+        """Refuse: a network's values hold less than the image.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(
+            "partitioned images cannot be restored: the key encodes, and nothing decodes",
+            remedy="keep the originals; `dpkit lookup` finds them",
+        )
+
+    def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any]:
+        """Return the local part: images [n,c,h,w] of 0 to 1 → values, differentiable."""
+        return self._local(key, geometry)
+
+    def training(self, geometry: Geometry) -> dict[str, Json]:
+        """Say what can learn: the remote part, and any network that takes maps of this shape."""
+        channels, height, width = self.values_shape(geometry)
+        has_places = height > 1 and width > 1
+        why = (
+            f"values are {channels} maps of {height}x{width} places, in the order of the image"
+            if has_places
+            else f"values are {channels} numbers without a place: fully connected layers learn"
+        )
+        return {
+            "convolutions_learn": has_places,
+            "why": why,
+            "first_layer": None,
+            "breaking_transforms": [],
+        }
+
+    def describe(self, geometry: Geometry) -> list[str]:
+        """Say in sentences what is done to an image."""
+        channels, height, width = self.values_shape(geometry)
+        shape = f"[{channels},{height},{width}]"
+        lines = [
+            f"A network of the kind {self.network} is trained on the provider's labelled images.",
+            (
+                f"Its first {self.split} of {SPLITS[self.network] + 1} stages stay with the provider; "
+                f"what they make of an image, {shape} as {self.dtype}, is released."
+            ),
+        ]
+        if not self.is_defended:
+            return [*lines, "It is trained for its task alone: nothing is defended."]
+        kind = {"mse": "mean squared error", "ssim": "structural dissimilarity"}[self.distance]
+        return [
+            *lines,
+            f"{self.defenders} defenders learn beside it to turn such values back into images.",
+            (
+                f"For each mini-batch it learns its task, and to raise the {kind} of the best "
+                f"defender's images, weighed by λ = {self.lambda_:g}."
+            ),
+        ]
+
+    def _local(self, key: Key, geometry: Geometry) -> nn.Module:
+        from dpkit.training.partitioned import local_part  # noqa: PLC0415 (loads torch, not for --help)
+
+        arrays = {name: key.array(name) for name in key.names()}
+        return local_part(self.recipe, _shape(geometry), arrays)
+
+
+def _shape(geometry: Geometry) -> tuple[int, int, int]:
+    return geometry.channels, geometry.height, geometry.width
+
+
+def _within(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"--{name} {value} is not within {least} to {most}")
