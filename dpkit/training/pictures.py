@@ -7,7 +7,7 @@ a tenth of the training part, whole groups. The test part is never looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 DECIDING: Final = 10  # one group in so many decides, where there is no validation part
 LEAST: Final = 4  # images that learn: a batch norm needs two
-MOST_KEPT: Final = 2**30  # bytes of decoded images that are kept: 1 GiB; beyond, each is read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +82,15 @@ class Pictures:
     def __init__(self, images: TrainingImages, peak: int, device: torch.device) -> None:
         self.peak, self.device = peak, device
         self._images = images
-        self._kept: dict[int, NDArray[Any]] = {}
-        self._left = MOST_KEPT
 
     def images(self, rows: Rows) -> Tensor:
         """Return images, float32 [k,c,h,w] of 0 to 1."""
-        planes = np.moveaxis(self._pixels(rows), -1, 1).astype(np.float32) / self.peak
+        planes = np.moveaxis(self._images.pixels(rows), -1, 1).astype(np.float32) / self.peak
         return torch.from_numpy(np.ascontiguousarray(planes)).to(self.device)
 
     def labels(self, rows: Rows) -> Tensor:
         """Return classes, int64 [k]."""
         return torch.from_numpy(self._images.labels[rows]).to(self.device)
-
-    def _pixels(self, rows: Rows) -> NDArray[Any]:
-        missing = np.array([row for row in rows if int(row) not in self._kept], np.int64)
-        read = dict(zip(missing.tolist(), self._read(missing), strict=True))
-        for row, pixels in read.items():
-            if self._left >= pixels.nbytes:
-                self._kept[row] = pixels
-                self._left -= pixels.nbytes
-        return np.stack([read[row] if row in read else self._kept[row] for row in rows.tolist()])
-
-    def _read(self, rows: Rows) -> list[NDArray[Any]]:
-        return [pixels.copy() for pixels in self._images.pixels(rows)] if len(rows) else []
 
 
 def device_at_hand() -> torch.device:
