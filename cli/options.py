@@ -13,6 +13,7 @@ from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
+from dpkit.sanitizers.base import option_name as word_of
 from dpkit.sanitizers.base import options_of
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _preset(sanitizer: type[Sanitizer], values: dict[str, Any], given: set[str])
 def _option(field: Any) -> Callable[[Any], Any]:
     choices = field.metadata["choices"]
     symbol = field.metadata["symbol"]
-    words = field.name.replace("_", "-")
+    words = word_of(field)
     is_flag = isinstance(field.default, bool)
     return click.option(
         f"--{words}/--no-{words}" if is_flag else f"--{words}",

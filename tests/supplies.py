@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dpkit.types.supply import Supply
-
 if TYPE_CHECKING:
     from dpkit.types import Geometry, Part
 
@@ -58,8 +56,3 @@ def striped(geometry: Geometry, n: int = 24, parts: tuple[Part, ...] = ()) -> La
     labels = np.arange(n, dtype=np.int64) % 2
     stack[labels == 1, ::2] //= 4
     return LabelledImages(stack, labels, parts or ("train",) * n, np.arange(n, dtype=np.int64))
-
-
-def a_supply(geometry: Geometry) -> Supply:
-    """The supply of a sanitizer that learns."""
-    return Supply(images=striped(geometry))

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
+from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator
 from dpkit.nets.reconstructors import MLP, Deconvolution, ResidualUNet
+from dpkit.nets.recs import ResRec, SimRec, URec
 from dpkit.nets.resnet import BasicBlock, Bottleneck, ResNet
 from dpkit.nets.vgg import VGG
 from dpkit.nets.vit import VisionTransformer
@@ -41,6 +43,10 @@ RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {
     "mlp": MLP,
     "deconvolution": Deconvolution,
     "unet": ResidualUNet,
+    "simrec": SimRec,
+    "urec1": partial(URec, depth=1),
+    "urec2": partial(URec, depth=2),
+    "resrec": ResRec,
 }
 
 __all__ = [
@@ -54,7 +60,12 @@ __all__ = [
     "ConvNeXt",
     "Deconvolution",
     "DenseNet",
+    "ObfuscatedClassifier",
+    "Obfuscator",
     "ResNet",
+    "ResRec",
     "ResidualUNet",
+    "SimRec",
+    "URec",
     "VisionTransformer",
 ]

@@ -7,7 +7,7 @@ a tenth of the training part, whole groups. The test part is never looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from dpkit.types.supply import TrainingImages
+    from dpkit.types.supply import Supply, TrainingImages
 
     Rows = NDArray[np.int64]
 
 DECIDING: Final = 10  # one group in so many decides, where there is no validation part
+LEAST_CLASSES: Final = 2
+FOR_MEAN: Final = 2_000  # images that the mean image is of, at most
+AT_ONCE: Final = 64
 LEAST: Final = 4  # images that learn: a batch norm needs two
-MOST_KEPT: Final = 2**30  # bytes of decoded images that are kept: 1 GiB; beyond, each is read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +83,45 @@ class Pictures:
     """
 
     def __init__(self, images: TrainingImages, peak: int, device: torch.device) -> None:
-        self.peak, self.device = peak, device
+        self.peak, self.device, self.classes = peak, device, images.classes
         self._images = images
-        self._kept: dict[int, NDArray[Any]] = {}
-        self._left = MOST_KEPT
 
     def images(self, rows: Rows) -> Tensor:
         """Return images, float32 [k,c,h,w] of 0 to 1."""
-        planes = np.moveaxis(self._pixels(rows), -1, 1).astype(np.float32) / self.peak
+        planes = np.moveaxis(self._images.pixels(rows), -1, 1).astype(np.float32) / self.peak
         return torch.from_numpy(np.ascontiguousarray(planes)).to(self.device)
 
     def labels(self, rows: Rows) -> Tensor:
         """Return classes, int64 [k]."""
         return torch.from_numpy(self._images.labels[rows]).to(self.device)
 
-    def _pixels(self, rows: Rows) -> NDArray[Any]:
-        missing = np.array([row for row in rows if int(row) not in self._kept], np.int64)
-        read = dict(zip(missing.tolist(), self._read(missing), strict=True))
-        for row, pixels in read.items():
-            if self._left >= pixels.nbytes:
-                self._kept[row] = pixels
-                self._left -= pixels.nbytes
-        return np.stack([read[row] if row in read else self._kept[row] for row in rows.tolist()])
 
-    def _read(self, rows: Rows) -> list[NDArray[Any]]:
-        return [pixels.copy() for pixels in self._images.pixels(rows)] if len(rows) else []
+def images_of(supply: Supply | None) -> TrainingImages:
+    """Return the labelled images of a supply.
+
+    Raises
+    ------
+    UsageError
+        It has none, or they are not of two classes.
+    """
+    images = None if supply is None else supply.images
+    if images is None:
+        raise UsageError("a network is trained on labelled images, and there are none at hand")
+    if images.classes < LEAST_CLASSES or not (images.labels >= 0).any():
+        raise UsageError(
+            "a network is trained to tell classes apart: each image must have one label, and "
+            f"there must be {LEAST_CLASSES} or more of them; here are {images.classes}",
+            remedy="put each class into a folder of its own, or give --labels CSV --task single",
+        )
+    return images
+
+
+def mean_image(pictures: Pictures, rows: Rows) -> Tensor:
+    """Return the mean [c,h,w] of the images of some rows, of 0 to 1; of 2,000 at most."""
+    chosen = rows[:: -(-len(rows) // FOR_MEAN)]
+    parts = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]
+    total = torch.stack([pictures.images(part).sum(dim=0) for part in parts]).sum(dim=0)
+    return total / len(chosen)
 
 
 def device_at_hand() -> torch.device:

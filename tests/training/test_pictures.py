@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from dpkit.errors import UsageError
-from dpkit.training import pictures as room
 from dpkit.training.augment import augmented
 from dpkit.training.pictures import Pictures, split
 from dpkit.types import Geometry
@@ -51,20 +50,6 @@ def test_batches_are_planes_of_0_to_1():
     expected = np.moveaxis(images.stack[[3, 5, 3]], -1, 1) / GEOMETRY.peak
     assert found.dtype == torch.float32
     assert np.allclose(found.numpy(), expected, atol=1e-6)
-
-
-def test_images_are_read_once_where_memory_allows_and_again_where_not(monkeypatch):
-    images = striped(GEOMETRY)
-    kept = Pictures(images, GEOMETRY.peak, CPU)
-    for _ in range(2):
-        kept.images(np.arange(4))
-    assert images.asked == [0, 1, 2, 3]
-    monkeypatch.setattr(room, "MOST_KEPT", images.stack[0].nbytes)
-    images.asked.clear()
-    little = Pictures(images, GEOMETRY.peak, CPU)
-    for _ in range(2):
-        assert torch.equal(little.images(np.arange(4)), kept.images(np.arange(4)))
-    assert images.asked == [0, 1, 2, 3, 1, 2, 3]
 
 
 def test_an_augmented_image_is_a_shift_of_it_or_of_its_mirror_image():
