@@ -12,6 +12,7 @@ is our reading:
     layers      1      2      2      1      3      1         2         3
     activation  ReLU   ReLU   tanh   tanh   ReLU   sigmoid   sigmoid   tanh
 
+with 256 units in each layer.
 Defenders are attackers 1, 2, 3 and 5. The sparse attacker is a k-sparse code (Makhzani and Frey,
 "k-Sparse Autoencoders", 2014): twice as many units as values, of which a quarter may speak.
 Against maps a residual U-Net is the fourth, the strongest of `dpkit.nets.reconstructors`.
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     Make = Callable[..., nn.Module]
 
+HIDDEN: Final = 256  # units of each layer of the eight
 WIDER: Final = 2  # a sparse code has so many units for each value
 SPEAKING: Final = 4  # one unit in so many speaks
 DARKEST: Final = 1 / 512  # half a grey level: how near to 0 and 1 a mean may start
@@ -104,7 +106,8 @@ _DENSE: Final = {
     "attacker 8": (3, "tanh"),
 }
 _AGAINST_VALUES: Final[dict[str, Make]] = {
-    name: partial(MLP, layers=layers, activation=bend) for name, (layers, bend) in _DENSE.items()
+    name: partial(MLP, layers=layers, activation=bend, hidden=HIDDEN)
+    for name, (layers, bend) in _DENSE.items()
 }
 _AGAINST_MAPS: Final[dict[str, Make]] = {
     "deconvolution": Deconvolution,

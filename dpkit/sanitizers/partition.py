@@ -18,13 +18,15 @@ stands in `dpkit.nets.bipartite`, `dpkit.nets.attackers` and `dpkit.training.sui
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from dpkit.errors import UsageError
-from dpkit.sanitizers.base import ImageSanitizer, param
+from dpkit.rng import derive
+from dpkit.sanitizers.base import ImageSanitizer, option_name, param
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ MOST_DEFENDERS: Final = 4
 MOST_EPOCHS: Final = 10_000
 MOST_WIDTH: Final = 1_024
 MOST_STRENGTH: Final = 1e6
-_CLASSES: Final = 1_000  # that the last layer is thought to have where sizes are foretold
+CURVE_COLUMNS: Final = 5
 _FLOAT_BYTES: Final = 4
 _TILE_IMAGES: Final = 256
 
@@ -92,12 +94,15 @@ class Partition(ImageSanitizer):
     dtype: str = param(
         "float16", help="Type of the released values.", choices=("float16", "float32")
     )
+    classes: int = param(0, help="Classes of the labels that it was trained on.", is_found=True)
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value, choices = getattr(self, field.name), field.metadata["choices"]
             if choices and value not in choices:
-                raise UsageError(f"--{field.name} {value!r} is not one of {', '.join(choices)}")
+                raise UsageError(
+                    f"--{option_name(field)} {value!r} is not one of {', '.join(choices)}"
+                )
         _within("split", self.split, 1, SPLITS[self.network])
         _within("defenders", self.defenders, 0, MOST_DEFENDERS)
         _within("epochs", self.epochs, 1, MOST_EPOCHS)
@@ -163,30 +168,49 @@ class Partition(ImageSanitizer):
         ]
 
     def key_bytes(self, geometry: Geometry) -> int:
-        """Return the bytes of the largest array of weights, for up to 1,000 classes."""
+        """Return the bytes of the largest array of weights, or of the curve where it is longer."""
         from dpkit.nets.bipartite import largest_weight  # noqa: PLC0415 (loads torch, not for --help)
 
-        shape = _shape(geometry)
-        width = self.recipe.full_width
-        curve = self.epochs * 8  # numbers of the curve, at the most
-        largest = largest_weight(self.network, shape, self.split, width, _CLASSES)
-        return _FLOAT_BYTES * max(largest, curve)
+        width, classes = self.recipe.full_width, max(1, self.classes)
+        largest = largest_weight(self.network, _shape(geometry), self.split, width, classes)
+        return _FLOAT_BYTES * max(largest, CURVE_COLUMNS * self.epochs)
+
+    def completed(self, geometry: Geometry, supply: Supply) -> Self:
+        """Return the sanitizer with the number of classes.
+
+        Raises
+        ------
+        UsageError
+            The images have not one label each, or all the same one.
+        """
+        from dpkit.training.pictures import images_of  # noqa: PLC0415 (loads torch, not for --help)
+
+        self.check(geometry)
+        return replace(self, classes=images_of(supply).classes)
 
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
-        """Train network and defenders; the key holds both parts' weights and the curve.
+        """Train network and defenders; the curve is kept with both parts.
+
+        Arrays are `local/…` and `remote/…` by torch's names, and `curve` float32 [epochs,5]: of
+        each epoch task loss and the best defender's distance while they learned, then task loss,
+        accuracy and the best defender's distance on the deciding images.
 
         Raises
         ------
         UsageError
             There are no labelled images, or too few or of too few classes.
         DpkitError
-            The training ended without numbers.
+            The training ended in weights that are no numbers.
         """
         self.check(geometry)
         from dpkit.training.draws import seed_of  # noqa: PLC0415 (loads torch, not for --help)
         from dpkit.training.partitioned import key_arrays, partitioned  # noqa: PLC0415 (same)
+        from dpkit.types.supply import Supply  # noqa: PLC0415 (same)
 
-        made = partitioned(self.recipe, geometry, seed_of(seed), supply)
+        supply = supply or Supply()
+        own = seed_of(derive(seed, "partition"))
+        made = partitioned(self.recipe, geometry, own, supply)
+        supply.voice.notice(made.sentence())
         return Key(seed, key_arrays(made))
 
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
@@ -217,7 +241,7 @@ class Partition(ImageSanitizer):
 
         shape = (len(batch), *self.values_shape(geometry))
         values = np.empty(shape, self.values_dtype(geometry)) if out is None else out
-        encode(self._local(key, geometry), batch.pixels, geometry.peak, values)
+        encode(_local_part(key, self, geometry), batch.pixels, geometry.peak, values)
         return SanitizedBatch(values, batch.targets, batch.ids, batch.groups)
 
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
@@ -240,7 +264,7 @@ class Partition(ImageSanitizer):
 
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any]:
         """Return the local part: images [n,c,h,w] of 0 to 1 → values, differentiable."""
-        return self._local(key, geometry)
+        return _local_part(key, self, geometry)
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: the remote part, and any network that takes maps of this shape."""
@@ -261,31 +285,30 @@ class Partition(ImageSanitizer):
     def describe(self, geometry: Geometry) -> list[str]:
         """Say in sentences what is done to an image."""
         channels, height, width = self.values_shape(geometry)
-        shape = f"[{channels},{height},{width}]"
+        stages = f"Its first {self.split} of {SPLITS[self.network] + 1} stages"
         lines = [
             f"A network of the kind {self.network} is trained on the provider's labelled images.",
-            (
-                f"Its first {self.split} of {SPLITS[self.network] + 1} stages stay with the provider; "
-                f"what they make of an image, {shape} as {self.dtype}, is released."
-            ),
+            f"{stages} turn an image into {channels} maps of {height}x{width}.",
+            f"Values are rounded to {self.dtype}; one network treats every image.",
         ]
         if not self.is_defended:
             return [*lines, "It is trained for its task alone: nothing is defended."]
         kind = {"mse": "mean squared error", "ssim": "structural dissimilarity"}[self.distance]
+        raised = f"the network learns its task, and to raise the {kind} of the best one's images"
         return [
             *lines,
             f"{self.defenders} defenders learn beside it to turn such values back into images.",
-            (
-                f"For each mini-batch it learns its task, and to raise the {kind} of the best "
-                f"defender's images, weighed by λ = {self.lambda_:g}."
-            ),
+            f"On each mini-batch {raised}, weighed by λ = {self.lambda_:g}.",
         ]
 
-    def _local(self, key: Key, geometry: Geometry) -> nn.Module:
-        from dpkit.training.partitioned import local_part  # noqa: PLC0415 (loads torch, not for --help)
 
-        arrays = {name: key.array(name) for name in key.names()}
-        return local_part(self.recipe, _shape(geometry), arrays)
+@lru_cache(maxsize=2)
+def _local_part(key: Key, sanitizer: Partition, geometry: Geometry) -> nn.Module:
+    """Return the local part of a key; a key is used for thousands of tiles."""
+    from dpkit.training.partitioned import local_part  # noqa: PLC0415 (loads torch, not for --help)
+
+    arrays = {name: key.array(name) for name in key.names()}
+    return local_part(sanitizer.recipe, _shape(geometry), arrays)
 
 
 def _shape(geometry: Geometry) -> tuple[int, int, int]:

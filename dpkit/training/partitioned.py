@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from dpkit.errors import DpkitError, UsageError
+from dpkit.errors import DpkitError
 from dpkit.nets.attackers import DEFENDERS, FromMean
 from dpkit.nets.bipartite import BIPARTITE, WIDTHS, Bipartite, maps_shape
 from dpkit.training.draws import torch_draws
 from dpkit.training.loop import Schedule, Trained, train
-from dpkit.training.pictures import Pictures, device_at_hand, split
+from dpkit.training.pictures import (
+    Pictures,
+    device_at_hand,
+    images_of,
+    mean_image,
+    split,
+)
 from dpkit.training.state import arrays_of, load_into
 from dpkit.training.suite import RemoteLearner, SuiteLearner
 from dpkit.types.supply import Supply
@@ -22,18 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from dpkit.nets.reconstructors import Shape
     from dpkit.training.pictures import Split
     from dpkit.types import Geometry
-    from dpkit.types.supply import TrainingImages
 
-FOR_MEAN: Final = 2_000  # images that the mean image is of, at most
-AT_ONCE: Final = 64
 PATIENCE: Final = 10
 TUNING_EPOCHS: Final = 20
-LEAST_CLASSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,18 @@ class Partitioned:
     trained: Trained
     rows: Split
 
+    def sentence(self) -> str:
+        """Say how long it learned, from what, and how well the epoch that counts decides."""
+        best = self.trained.curve[self.trained.best_epoch]
+        accuracy = best[self.trained.columns.index("validation accuracy")]
+        return (
+            f"trained for {self.trained.epochs} epochs on {len(self.rows.learned)} images; "
+            f"epoch {self.trained.best_epoch + 1} counts, by {len(self.rows.deciding)} images of "
+            f"the {self.rows.deciding_from}, of which {accuracy:.1%} are classified right"
+        )
 
-def partitioned(
-    recipe: Recipe, geometry: Geometry, seed: int, supply: Supply | None
-) -> Partitioned:
+
+def partitioned(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) -> Partitioned:
     """Train by the recipe, or go on from the supply's checkpoint.
 
     Raises
@@ -94,7 +104,6 @@ def partitioned(
         The supply has no images, or too few or too few classes of them.
     """
     images = images_of(supply)
-    supply = supply or Supply()
     pictures = Pictures(images, geometry.peak, device_at_hand())
     rows = split(images, seed)
     shape = (geometry.channels, geometry.height, geometry.width)
@@ -126,25 +135,6 @@ def fine_tuned(made: Partitioned, geometry: Geometry, seed: int, supply: Supply)
     return trained
 
 
-def images_of(supply: Supply | None) -> TrainingImages:
-    """Return the labelled images of a supply.
-
-    Raises
-    ------
-    UsageError
-        It has none, or they are not of two classes.
-    """
-    if supply is None or supply.images is None:
-        raise UsageError("a network is trained on labelled images, and there are none at hand")
-    if supply.images.classes < LEAST_CLASSES:
-        raise UsageError(
-            f"a network is trained to tell classes apart, and these images have "
-            f"{supply.images.classes}",
-            remedy="put each class into a folder of its own, or give --labels CSV",
-        )
-    return supply.images
-
-
 def key_arrays(made: Partitioned) -> dict[str, NDArray[Any]]:
     """Return both parts' weights and the curve by name.
 
@@ -164,21 +154,11 @@ def local_part(recipe: Recipe, shape: Shape, arrays: Mapping[str, NDArray[Any]])
     """Return the local part that a key's arrays hold, on the processor, in evaluation mode."""
     with torch.device("meta"):
         local = BIPARTITE[recipe.network](
-            shape=shape, classes=LEAST_CLASSES, split=recipe.split, width=recipe.full_width
+            shape=shape, classes=1, split=recipe.split, width=recipe.full_width
         ).local
     local = local.to_empty(device="cpu")
     load_into(local, arrays, "local")
     return local.eval().requires_grad_(requires_grad=False)
-
-
-def mean_image(pictures: Pictures, rows: NDArray[np.int64]) -> Tensor:
-    """Return the mean [c,h,w] of the images of some rows, of 0 to 1."""
-    chosen = rows[:: -(-len(rows) // FOR_MEAN)]
-    total = torch.zeros(())
-    for start in range(0, len(chosen), AT_ONCE):
-        part = pictures.images(chosen[start : start + AT_ONCE])
-        total = total.to(part) + part.sum(dim=0)
-    return total / len(chosen)
 
 
 def _learner(
