@@ -55,7 +55,9 @@ def turn_square(_typing: Any, samples: Any, starts: Any, first: Any, skip: Any, 
 
         store(range(side // 2))
         middle = builder.add(args[3], cgutils.intp_t(side // 2))
-        with builder.if_then(builder.icmp_signed("<", middle, builder.extract_value(table.shape, 0))):
+        with builder.if_then(
+            builder.icmp_signed("<", middle, builder.extract_value(table.shape, 0))
+        ):
             store(range(side // 2, side))
         return context.get_dummy_value()
 
@@ -190,16 +192,17 @@ class _Choice:
                 (low, under, self.ends[0], ">"),
                 (high, builder.not_(under), self.ends[1], "<"),
             ):
-                candidate, old = builder.select(builder.and_(exists, kept), x, end), builder.load(best)
+                candidate, old = (
+                    builder.select(builder.and_(exists, kept), x, end),
+                    builder.load(best),
+                )
                 is_better = self._compared(sign, candidate, old)
                 builder.store(builder.select(is_better, candidate, old), best)
         return builder.load(low), builder.load(high)
 
     def _nearer(self, total: Any, k: Any, low: Any, high: Any) -> Any:
         builder = self.builder
-        times, minus = (
-            (builder.fmul, builder.fsub) if self.is_float else (builder.mul, builder.sub)
-        )
+        times, minus = (builder.fmul, builder.fsub) if self.is_float else (builder.mul, builder.sub)
         under = minus(total, times(k, self._converted(low, self.wide)))
         over = minus(times(k, self._converted(high, self.wide)), total)
         return builder.select(self._compared("<=", under, over), low, high)

@@ -13,7 +13,9 @@
 For each mini-batch, in this order: every defender takes a step down its own distance, the local
 part held still (Eq. 4); the network takes a step down task - λ · distance, where the distance is
 that of the best defender, defenders held still (Eq. 2). Where the paper leaves it open our choice
-is Adam (Kingma and Ba, 2015) for each, at one rate.
+is Adam (Kingma and Ba, 2015) for each, at one rate; and λ grows evenly from 0 to its value over
+the first half of the epochs, because a network that is pushed away from defenders before it knows
+its task gives up the task.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from dpkit.training.loop import Batch
 
 RATE: Final = 1e-3
-SETTLING: Final = 0.5  # of the epochs, before one may count: early defenders know little
+SETTLING: Final = 0.5  # of the epochs, in which λ grows; none of them counts
 
 
 def defended_loss(task: Tensor, distance: Tensor, strength: float) -> Tensor:
@@ -104,7 +106,7 @@ class SuiteLearner:
     ) -> None:
         self.network, self.defenders = network, dict(defenders)
         self.strength, self.distance = strength, DISTANCES[distance]
-        self.settled = SETTLING * epochs if defenders else 0.0
+        self.settled = int(SETTLING * epochs) if defenders else 0
         self._network_optimizer = Adam(network.parameters(), lr=RATE)
         self._optimizers = {
             name: Adam(defender.parameters(), lr=RATE) for name, defender in self.defenders.items()
@@ -134,11 +136,15 @@ class SuiteLearner:
         distance = self._distance_of_best(found, values, batch.images)
         self._network_optimizer.zero_grad()
         torch.autograd.backward(
-            defended_loss(task, distance, self.strength),
+            defended_loss(task, distance, self.strength_at(batch.epoch)),
             inputs=list(self.network.parameters()),
         )
         self._network_optimizer.step()
         return task.detach(), distance.detach()
+
+    def strength_at(self, epoch: int) -> float:
+        """Return λ in one epoch, from 0."""
+        return self.strength * min(1.0, (epoch + 1) / (self.settled + 1))
 
     def judge(self, batch: Batch) -> tuple[Tensor, ...]:
         """Return task loss, accuracy and the best defender's distance on a deciding batch."""
@@ -152,7 +158,7 @@ class SuiteLearner:
         return cross_entropy(answers, batch.labels), share_right(answers, batch.labels), least
 
     def score(self, epoch: int, judged: tuple[float, ...]) -> float:
-        """Return the task loss, once the defenders have had time to learn."""
+        """Return the task loss, once λ has its value."""
         return judged[0] if epoch >= self.settled else float("inf")
 
     def _distance_of_best(self, found: list[Tensor], values: Tensor, images: Tensor) -> Tensor:

@@ -26,10 +26,10 @@ def _one_seed():
     torch.manual_seed(0)
 
 
-def a_batch(n=48, step=0):
+def a_batch(n=48, step=0, epoch=9):
     images = torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(step))
     labels = (images[:, 0, :3].mean(dim=(1, 2)) > images[:, 0, 3:].mean(dim=(1, 2))).long()
-    return Batch(images, labels, 0, step)
+    return Batch(images, labels, epoch, step)
 
 
 def a_learner(strength=0.0, defenders=2):
@@ -125,7 +125,12 @@ def test_without_defenders_it_learns_the_task_alone():
     assert distance == 0
 
 
-def test_no_epoch_counts_before_the_defenders_have_settled():
+def test_lambda_grows_over_the_first_half_of_the_epochs():
+    learner = a_learner(strength=60.0)
+    assert [learner.strength_at(epoch) for epoch in (0, 2, 5, 9)] == [10.0, 30.0, 60.0, 60.0]
+
+
+def test_no_epoch_counts_before_lambda_has_its_value():
     assert a_learner().score(4, (0.1, 0.9, 0.0)) == float("inf")
     assert a_learner().score(5, (0.1, 0.9, 0.0)) == 0.1
     assert a_learner(defenders=0).score(0, (0.1, 0.9, 0.0)) == 0.1
