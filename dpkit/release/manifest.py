@@ -210,12 +210,9 @@ class Manifest:
         fields = load(text)
         version = _read_version(fields)
         try:
-            maps = (
-                {"map_shape": fields.wholes("map_shape", 3, 1, MAX_SIDE)} if version == MAPS else {}
-            )
-            manifest = cls(
-                **_identity(fields), **_reading(fields), **_rows(fields), map_shape=shape
-            )  # type: ignore[arg-type]  # each value is typed where it is taken
+            shape = fields.wholes("map_shape", 3, 1, MAX_SIDE) if version == MAPS else None
+            taken = {**_identity(fields), **_reading(fields), **_rows(fields), "map_shape": shape}
+            manifest = cls(**taken)  # type: ignore[arg-type]  # each value is typed where it is taken
         except (ValueError, UsageError) as error:
             malformed(str(error))
         fields.end()

@@ -92,7 +92,7 @@ def test_shape_and_type_of_targets_follow_the_task(manifest):
 
 
 def test_a_newer_version_is_told_before_anything_else():
-    newer = b'{"format": "dpkit-release", "version": 2, "shards": "all new"}'
+    newer = b'{"format": "dpkit-release", "version": 3, "shards": "all new"}'
     with pytest.raises(UsageError, match=r"version 3 is newer than 2.*install a newer dpkit"):
         Manifest.from_json(newer)
 
