@@ -28,6 +28,7 @@ FLOORS = {
     "sanitize": 4,
     "developer": 4,
     "pipeline": 5,
+    "sweep": 5.5,
     "cli": 6,
 }
 DEVELOPER_MAY = {"release", "nets", "types", "errors", "developer"}

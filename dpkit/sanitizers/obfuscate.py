@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.nets.obfuscator import Obfuscator
+    from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator
     from dpkit.training.obfuscation import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
     from dpkit.types.supply import Need, Supply
@@ -236,6 +236,15 @@ class Obfuscate(ImageSanitizer):
         """Return the obfuscator."""
         return _network(key, self, geometry.channels)
 
+    def classifier(self, key: Key) -> ObfuscatedClassifier:
+        """Return the classifier that was trained with the obfuscator: maps [n,…] → logits."""
+        from dpkit.training.state import load_into  # noqa: PLC0415 (loads torch, not for --help)
+
+        _, network = _empty(self, 1)
+        arrays = {name: key.array(name) for name in key.names() if name.startswith("classifier/")}
+        load_into(network, arrays, "classifier")
+        return network.requires_grad_(False).eval()
+
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
         """Refuse: an obfuscator has no inverse.
 
@@ -288,13 +297,18 @@ def _within(option: str, value: float, least: float, most: float) -> None:
 @lru_cache(maxsize=2)
 def _network(key: Key, sanitizer: Obfuscate, channels: int) -> Obfuscator:
     """Return the obfuscator of a key; a key is used for thousands of tiles."""
-    from dpkit.training.draws import torch_draws  # noqa: PLC0415 (loads torch, not for --help)
-    from dpkit.training.obfuscation import empty_networks  # noqa: PLC0415 (same)
-    from dpkit.training.state import load_into  # noqa: PLC0415 (same)
+    from dpkit.training.state import load_into  # noqa: PLC0415 (loads torch, not for --help)
 
-    with torch_draws(0, "overwritten at once"):
-        network, _ = empty_networks(sanitizer.recipe(), channels, max(1, sanitizer.classes))
+    network, _ = _empty(sanitizer, channels)
     arrays = {name: key.array(name) for name in key.names() if name.startswith("encoder/")}
     load_into(network, arrays, "encoder")
-    network.requires_grad_(False)
-    return network.eval()
+    return network.requires_grad_(False).eval()
+
+
+def _empty(sanitizer: Obfuscate, channels: int) -> tuple[Obfuscator, ObfuscatedClassifier]:
+    """Return both networks, their weights to be overwritten; torch's own draws are left alone."""
+    from dpkit.training.draws import torch_draws  # noqa: PLC0415 (loads torch, not for --help)
+    from dpkit.training.obfuscation import empty_networks  # noqa: PLC0415 (same)
+
+    with torch_draws(0, "overwritten"):
+        return empty_networks(sanitizer.recipe(), channels, max(1, sanitizer.classes))

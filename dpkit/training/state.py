@@ -64,4 +64,4 @@ def load_into_optimizer(optimizer: Optimizer, arrays: Arrays, prefix: str) -> No
 
 
 def _array(value: torch.Tensor) -> NDArray[Any]:
-    return np.array(value.detach().cpu().numpy())
+    return np.array(value.detach().cpu().numpy(), order="C")
