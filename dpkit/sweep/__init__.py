@@ -1,5 +1,16 @@
-"""Sweeps: one sanitizer over several of its parameters, trained and attacked, before any release.
+"""Sweeps: one sanitizer over its parameter, before any release; nothing is published.
 
-A sweep is the provider's: it works on originals, publishes nothing, and keeps what it has done in
-a folder that only its owner may enter, so that a killed one goes on.
+| file | idea |
+|---|---|
+| `sample.py` | some images of a folder, and their classes as the network numbers them |
+| `network.py` | the network that is asked |
+| `hold.py` | sample-and-hold before the layers of a network: `sweep_hold` |
+| `heldtable.py`, `heldplot.py` | its result for people, for programs, as a plot |
+| `private.py` | the folder that it is written to |
+| `held.py` | all of it: `hold_folder` |
+| `source.py` | labelled images of a folder, in the parts of a release |
+| `cells.py` | what a long sweep has finished, so that a killed one goes on |
+| `attackers.py` | reconstructors trained against a frozen encoder, beside guesses |
+| `obfuscate.py` | obfuscators over λ, trained and attacked: `sweep_obfuscate` |
+| `obfuscated.py` | its result for people, for programs, as a plot |
 """
