@@ -7,6 +7,7 @@ part as they come out. λ = 0, the network without a defence, is always beside t
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +18,7 @@ import torch
 
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks.attack import Effort
+from dpkit.nets import REMOTES
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.rng import derive
@@ -26,6 +28,7 @@ from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, g
 from dpkit.sweep.cells import CellCheckpoints, Cells
 from dpkit.sweep.source import Provided, provided
 from dpkit.training.encoding import one_thread
+from dpkit.training.state import load_into
 from dpkit.types import ImageBatch, Key, Secret
 from dpkit.types.supply import Supply
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from dpkit.types import Json
     from dpkit.types.voice import Voice
@@ -180,7 +184,7 @@ def _trained(
 def _figures(trained: Trained, source: Provided) -> dict[str, Json]:
     rows = source.rows("test")
     values = _encoded(trained, source, rows).values.astype(np.float32)
-    network = trained.sanitizer.classifier(trained.key)
+    network = _classifier(trained, source)
     with torch.inference_mode(), one_thread():
         parts = [network(torch.from_numpy(part)) for part in _parts(values)]
     right = torch.cat(parts).argmax(dim=1).numpy() == source.images.labels[rows]
@@ -189,6 +193,15 @@ def _figures(trained: Trained, source: Provided) -> dict[str, Json]:
         "tested": len(rows),
         "curve": trained.key.array("curve").tolist(),
     }
+
+
+def _classifier(trained: Trained, source: Provided) -> nn.Module:
+    rest = trained.sanitizer.remote(trained.key, source.geometry)
+    if rest is None:
+        raise TypeError("an obfuscator has a classifier")
+    network = REMOTES[rest.metadata["network"]](**json.loads(rest.metadata["arguments"]))
+    load_into(network, rest.arrays, "")
+    return network.eval()
 
 
 def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from dpkit.leakage.report.svg import BLUE, BROWN, INK, svg_bytes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from dpkit.sweep.cells import Cells
     from dpkit.sweep.obfuscate import Swept
     from dpkit.types import Json
 
@@ -51,6 +53,27 @@ class Line:
     attackers: tuple[Attacker, ...]
     best_psnr: tuple[str, float] | None
     best_ssim: tuple[str, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """A sweep as it is shown and written."""
+
+    swept: Swept
+
+    def facts(self) -> dict[str, Json]:
+        """Return everything, JSON-able."""
+        return facts(self.swept)
+
+    def lines(self) -> list[str]:
+        """Return the table and the sentences, for a terminal."""
+        return table(self.swept).splitlines()
+
+    def write(self, cells: Cells) -> None:
+        """Write sweep.json, sweep.md and sweep.svg into the sweep's private folder."""
+        cells.write("sweep.json", json.dumps(self.facts(), indent=1, ensure_ascii=False).encode())
+        cells.write("sweep.md", table(self.swept).encode())
+        cells.write("sweep.svg", plot(self.swept))
 
 
 def lines_of(swept: Swept) -> tuple[Line, ...]:
