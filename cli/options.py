@@ -204,6 +204,19 @@ def _parameters(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     return [_option(field) for field in options_of(sanitizer)]
 
 
+def parameter_options(
+    sanitizer: type[Sanitizer], without: tuple[str, ...]
+) -> Callable[[Command], Command]:
+    """Give a command the sanitizer's parameters but some."""
+
+    def decorate(command: Command) -> Command:
+        for field in reversed(options_of(sanitizer)):
+            command = command if field.name in without else _option(field)(command)
+        return command
+
+    return decorate
+
+
 def _presets(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     """Return the option that sets several parameters by one word, if there are such words."""
     if not sanitizer.presets:

@@ -27,8 +27,8 @@ FLOORS = {
     "restore": 4,
     "sanitize": 4,
     "developer": 4,
-    "sweep": 4,
     "pipeline": 5,
+    "sweep": 5.5,
     "cli": 6,
 }
 DEVELOPER_MAY = {"release", "nets", "types", "errors", "developer"}

@@ -15,7 +15,7 @@ from dpkit.nets.alexnet import AlexNet
 from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
-from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator
+from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator, obfuscated_classifier
 from dpkit.nets.reconstructors import MLP, Deconvolution, ResidualUNet
 from dpkit.nets.recs import ResRec, SimRec, URec
 from dpkit.nets.resnet import BasicBlock, Bottleneck, ResNet
@@ -42,7 +42,9 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
 }
 
 # rests of networks that a release may hold beside its values, by what builds them
-REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {}
+REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {
+    "obfuscated-classifier": obfuscated_classifier,
+}
 
 RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {
     "mlp": MLP,

@@ -67,6 +67,10 @@ def obfuscator_and_classifier(
     ValueError
         A size is out of range.
     """
+    if layers not in CONVOLUTIONS:
+        raise ValueError(
+            f"VGG of {layers} layers is not one of {', '.join(map(str, CONVOLUTIONS))}"
+        )
     if not 1 <= stacks < len(CONVOLUTIONS[layers]):
         raise ValueError(f"stacks {stacks} is not within 1 to {len(CONVOLUTIONS[layers]) - 1}")
     whole = VGG(
@@ -81,6 +85,15 @@ def obfuscator_and_classifier(
         if isinstance(module, nn.MaxPool2d):
             module.ceil_mode = True
     return Obfuscator(first), ObfuscatedClassifier(rest, whole.classifier)
+
+
+def obfuscated_classifier(
+    *, layers: int, stacks: int, classes: int, width: int
+) -> ObfuscatedClassifier:
+    """Return the classifier alone, for a release that holds it."""
+    return obfuscator_and_classifier(
+        layers=layers, stacks=stacks, classes=classes, in_channels=1, width=width
+    )[1]
 
 
 def maps_shape(stacks: int, width: int, height: int, across: int) -> Shape:

@@ -35,7 +35,8 @@ from dpkit.nets.reconstructors import (
 )
 from dpkit.nets.sizes import positive
 
-WIDTH: Final = 128
+NARROWEST: Final = 32  # by default, however few channels the maps have
+WIDEST: Final = 128  # by default; the paper's maps have so many
 LEAST_SHARE: Final = 16
 RESIDUAL_BLOCKS: Final = 4
 
@@ -46,11 +47,12 @@ class SimRec(nn.Module):
     Parameters
     ----------
     width
-        Channels at the size of the maps.
+        Channels at the size of the maps; by default the maps' own, 32 to 128.
     """
 
-    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int = WIDTH) -> None:
+    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int | None = None) -> None:
         super().__init__()
+        width = _width(in_shape) if width is None else width
         positive(width=width)
         self.stem = convolution(in_shape[0], width)
         widths = _widths(in_shape, out_shape, width)
@@ -72,15 +74,17 @@ class URec(nn.Module):
     Parameters
     ----------
     width
-        Channels at the size of the maps; each halving doubles them.
+        Channels at the size of the maps, by default the maps' own, 32 to 128; each halving
+        doubles them.
     depth
         Halvings: 1 is URec#1, 2 is URec#2. Maps of one pixel are not halved any more.
     """
 
     def __init__(
-        self, *, in_shape: Shape, out_shape: Shape, width: int = WIDTH, depth: int = 1
+        self, *, in_shape: Shape, out_shape: Shape, width: int | None = None, depth: int = 1
     ) -> None:
         super().__init__()
+        width = _width(in_shape) if width is None else width
         positive(width=width, depth=depth)
         self.size = in_shape[1:]
         levels = [width * 2**level for level in range(depth + 1)]
@@ -119,11 +123,12 @@ class ResRec(nn.Module):
     Parameters
     ----------
     width
-        Channels at the size of the maps.
+        Channels at the size of the maps; by default the maps' own, 32 to 128.
     """
 
-    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int = WIDTH) -> None:
+    def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int | None = None) -> None:
         super().__init__()
+        width = _width(in_shape) if width is None else width
         positive(width=width)
         blocks = [Residual(in_shape[0], width)]
         blocks += [Residual(width, width) for _ in range(RESIDUAL_BLOCKS - 1)]
@@ -157,6 +162,10 @@ class _Doublings(nn.Module):
             maps = step(maps)[:, :, :height, :width]
         pictures: Tensor = self.head(maps)
         return pictures
+
+
+def _width(in_shape: Shape) -> int:
+    return min(WIDEST, max(NARROWEST, in_shape[0]))
 
 
 def _widths(in_shape: Shape, out_shape: Shape, width: int) -> list[int]:

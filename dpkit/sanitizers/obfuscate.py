@@ -12,6 +12,7 @@ test part.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -20,7 +21,7 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.rng import derive
-from dpkit.sanitizers.base import ImageSanitizer, option_name, param
+from dpkit.sanitizers.base import REMOTE, ImageSanitizer, option_name, param
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dpkit.nets.obfuscator import Obfuscator
     from dpkit.training.obfuscation import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.supply import Need, Supply
+    from dpkit.types.supply import Need, Supply, Weights
 
 STACKS: Final = 5  # of a VGG
 MOST: Final = 8  # channels of a late stack, in parts of the first's
@@ -74,6 +75,7 @@ class Obfuscate(ImageSanitizer):
     default_size: ClassVar[tuple[int, int]] = (32, 32)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
+    has_remote: ClassVar[bool] = True
     may_need: ClassVar[frozenset[Need]] = frozenset({"images"})
 
     backbone: str = param(
@@ -164,7 +166,7 @@ class Obfuscate(ImageSanitizer):
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
         """Train obfuscator and classifier; the curve is kept with them.
 
-        Arrays are `encoder/…` and `classifier/…` by torch's names, and `curve` float32
+        Arrays are `encoder/…` and `remote/…` by torch's names, and `curve` float32
         [epochs,6]: of each epoch cross-entropy, PSNR and the adversary's MSE while it learned, then
         accuracy, cross-entropy and PSNR on the deciding images.
 
@@ -184,7 +186,7 @@ class Obfuscate(ImageSanitizer):
         images_of(supply)
         made = obfuscated(self.recipe(), geometry, seed_of(derive(seed, "obfuscate")), supply)
         supply.voice.notice(made.sentence())
-        arrays = arrays_of(made.encoder, "encoder") | arrays_of(made.classifier, "classifier")
+        arrays = arrays_of(made.encoder, "encoder") | arrays_of(made.classifier, REMOTE[:-1])
         return Key(seed, arrays | {"curve": made.trained.curve})
 
     def recipe(self) -> Recipe:
@@ -235,6 +237,19 @@ class Obfuscate(ImageSanitizer):
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:
         """Return the obfuscator."""
         return _network(key, self, geometry.channels)
+
+    def remote(self, key: Key, geometry: Geometry) -> Weights | None:  # noqa: ARG002 (the protocol's signature)
+        """Return the classifier that was trained with the obfuscator: maps [n,…] → logits."""
+        from dpkit.training.obfuscation import BACKBONES  # noqa: PLC0415 (loads torch, not for --help)
+        from dpkit.types.supply import Weights  # noqa: PLC0415 (same)
+
+        arguments = {
+            "layers": BACKBONES[self.backbone], "stacks": self.stacks, "classes": self.classes,
+            "width": self.width,
+        }  # fmt: skip
+        arrays = {n.removeprefix(REMOTE): key.array(n) for n in key.names() if n.startswith(REMOTE)}
+        metadata = {"network": "obfuscated-classifier", "arguments": json.dumps(arguments)}
+        return Weights(arrays, "", metadata)
 
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
         """Refuse: an obfuscator has no inverse.
@@ -292,9 +307,8 @@ def _network(key: Key, sanitizer: Obfuscate, channels: int) -> Obfuscator:
     from dpkit.training.obfuscation import empty_networks  # noqa: PLC0415 (same)
     from dpkit.training.state import load_into  # noqa: PLC0415 (same)
 
-    with torch_draws(0, "overwritten at once"):
-        network, _ = empty_networks(sanitizer.recipe(), channels, max(1, sanitizer.classes))
+    with torch_draws(0, "overwritten"):  # torch's own draws are left alone
+        network, _ = empty_networks(sanitizer.recipe(), channels, 1)
     arrays = {name: key.array(name) for name in key.names() if name.startswith("encoder/")}
     load_into(network, arrays, "encoder")
-    network.requires_grad_(False)
-    return network.eval()
+    return network.requires_grad_(False).eval()

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def arrays_of(network: nn.Module, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return copies of a network's parameters and buffers by `prefix/name`."""
+    """Return copies of a network's parameters and buffers by `prefix/name`, or by name alone."""
     state = network.state_dict()
-    return {f"{prefix}/{name}": _array(value) for name, value in state.items()}
+    return {_named(prefix, name): _array(value) for name, value in state.items()}
 
 
 def load_into(network: nn.Module, arrays: Arrays, prefix: str) -> None:
@@ -35,10 +35,11 @@ def load_into(network: nn.Module, arrays: Arrays, prefix: str) -> None:
     RuntimeError
         The network is of another shape.
     """
+    lead = _named(prefix, "")
     found = {
-        name.removeprefix(f"{prefix}/"): torch.from_numpy(np.array(value))
+        name.removeprefix(lead): torch.from_numpy(np.array(value))
         for name, value in arrays.items()
-        if name.startswith(f"{prefix}/")
+        if name.startswith(lead)
     }
     network.load_state_dict(found)
 
@@ -63,5 +64,9 @@ def load_into_optimizer(optimizer: Optimizer, arrays: Arrays, prefix: str) -> No
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
+def _named(prefix: str, name: str) -> str:
+    return f"{prefix}/{name}" if prefix else name
+
+
 def _array(value: torch.Tensor) -> NDArray[Any]:
-    return np.array(value.detach().cpu().numpy())
+    return np.array(value.detach().cpu().numpy(), order="C")
