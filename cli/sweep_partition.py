@@ -11,6 +11,7 @@ from cli.options import json_option
 from cli.output import show
 from cli.progress import voice
 from dpkit.errors import UsageError
+from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
 
@@ -50,8 +51,8 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Attackers of 1,500 steps at most.")
 @click.option(
-    "--images", type=click.IntRange(20, 1_000_000), default=5_000, show_default=True,
-    help="Images, at most; drawn from the folder.",
+    "--split", default="70/10/20", show_default=True, metavar="folders|70/10/20",
+    help="Parts: folders named train, val, test; or percent.",
 )  # fmt: skip
 @click.option(
     "--size", default="auto", show_default=True, metavar="auto|N|HxW",
@@ -76,7 +77,7 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
     epochs: int,
     width: int,
     seeds: int,
-    images: int,
+    split: str,
     size: str,
     channels: str,
     out: Path,
@@ -109,7 +110,7 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
         is_full=not quick,
     )
     read = ReadOptions(size=size, channels=channels)  # type: ignore[arg-type]  # click has checked it
-    request = PartitionRequest(source, out, plan, read, images)
+    request = PartitionRequest(source, out, plan, read, Split(split))
     with voice() as speaking:
         sweep = partition_folder(request, speaking)
     show(sweep.facts(), sweep.lines(), as_json=as_json)

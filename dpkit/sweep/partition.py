@@ -25,6 +25,7 @@ import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
@@ -34,7 +35,6 @@ from dpkit.nets.attackers import ATTACKERS, FromMean
 from dpkit.training.distances import similarity, squared
 from dpkit.training.partitioned import fine_tuned, partitioned
 from dpkit.training.suite import share_right
-from dpkit.types.supply import Supply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
     from dpkit.leakage.fitting import Fit
     from dpkit.nets.bipartite import Bipartite
-    from dpkit.sweep.labelled import LabelledImages
+    from dpkit.sweep.source import Provided
     from dpkit.training.partitioned import Partitioned, Recipe
-    from dpkit.types.voice import Voice
+    from dpkit.types.supply import Supply
 
 FOREVER: Final = 1e9  # seconds: an attacker ends when it has converged, not by the clock
 
@@ -97,31 +97,38 @@ class Case:
         return max(attacked.ssim for attacked in self.attackers)
 
 
-def measure(
-    images: LabelledImages,
-    recipe: Recipe,
-    seed: int,
-    plain: Bipartite,
-    *,
-    is_full: bool,
-    voice: Voice,
-) -> Case:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One case to be measured.
+
+    Parameters
+    ----------
+    is_full
+        Whether attackers are trained to convergence whatever it takes, or 1,500 steps at most.
+    """
+
+    recipe: Recipe
+    seed: int
+    is_full: bool = True
+
+
+def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) -> Case:
     """Train the network of one case and every attacker of it, and score them all.
 
     Parameters
     ----------
     plain
         The same kind of network, trained without a defence on the same images.
-    is_full
-        Whether attackers are trained to convergence whatever it takes, or 1,500 steps at most.
+    supply
+        With the source's images.
     """
-    supply = Supply(images=images, voice=voice)
-    made = partitioned(recipe, images.geometry, seed, supply)
-    scale = _Scale(images, made.network)
-    found = {}
+    recipe, seed = asked.recipe, asked.seed
+    made = partitioned(recipe, source.geometry, seed, supply)
+    scale, found = _Scale(source, made), {}
     for place, (name, make) in enumerate(ATTACKERS[recipe.network].items()):
-        voice.progress("attacking: attackers", place, len(ATTACKERS[recipe.network]))
-        found[name] = fit(scale.lesson(make), Effort(FOREVER, seed, is_full))
+        supply.voice.progress("attacking: attackers", place, len(ATTACKERS[recipe.network]))
+        supply.voice.safe_point()
+        found[name] = fit(scale.lesson(make), Effort(FOREVER, seed, asked.is_full))
     attackers = tuple(scale.attacked(name, each) for name, each in found.items())
     best = min(attackers, key=lambda attacked: attacked.mse)
     return Case(
@@ -130,7 +137,7 @@ def measure(
         seed=seed,
         accuracy=scale.accuracy(made.network),
         undefended=scale.accuracy(plain),
-        fine_tuned=_fine_tuned(made, images, seed, scale),
+        fine_tuned=_fine_tuned(made, asked, supply, scale),
         mean_image=scale.guess(scale.mean),
         one_grey=scale.guess(scale.mean.mean(dim=(1, 2), keepdim=True)),
         attackers=attackers,
@@ -141,13 +148,18 @@ def measure(
 class _Scale:
     """The images of one case beside their values; what attackers learn from and are scored on."""
 
-    def __init__(self, images: LabelledImages, network: Bipartite) -> None:
-        self.images, self.pixels = images, images.tensor()
-        self.learned, self.tested = images.rows("train"), images.rows("test")
+    def __init__(self, source: Provided, made: Partitioned) -> None:
+        self.geometry = source.geometry
+        tested = source.rows("test")
+        order = np.concatenate([made.rows.learned, made.rows.deciding, tested])
+        ends = len(made.rows.learned), len(order) - len(tested), len(order)
+        self.learned, self.deciding, self.tested = torch.arange(len(order)).tensor_split(ends[:2])
+        planes = np.moveaxis(source.pixels(order), -1, 1) / np.float32(source.geometry.peak)
+        self.pixels = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
         self.mean = self.pixels[self.learned].mean(dim=0)
         self.truth = self.pixels[self.tested]
-        self.labels = torch.from_numpy(images.labels)[self.tested]
-        self.values = _standard(evaluated(network.local, self.pixels), self.learned)
+        self.labels = torch.from_numpy(source.images.labels[tested])
+        self.values = _standard(evaluated(made.network.local, self.pixels), self.learned)
         self.mean_error = self.guess(self.mean).mse
 
     def lesson(self, make: Callable[..., nn.Module]) -> Lesson:
@@ -159,7 +171,7 @@ class _Scale:
             self.pixels,
             mse_loss,
             self.learned,
-            self.images.rows("validation"),
+            self.deciding,
         )
 
     def pictures(self, attacker: Fit) -> Tensor:
@@ -205,8 +217,8 @@ def _standard(values: Tensor, learned: Tensor) -> Tensor:
     return (values - mean) / torch.where(deviation > 0, deviation, 1.0)
 
 
-def _fine_tuned(made: Partitioned, images: LabelledImages, seed: int, scale: _Scale) -> float:
+def _fine_tuned(made: Partitioned, asked: Asked, supply: Supply, scale: _Scale) -> float:
     """Return the accuracy after the remote part was trained further, the local one locked."""
     again = replace(made, network=copy.deepcopy(made.network))
-    fine_tuned(again, images.geometry, seed, Supply(images=images))
+    fine_tuned(again, scale.geometry, asked.seed, supply)
     return scale.accuracy(again.network)

@@ -1,39 +1,32 @@
-"""`dpkit sweep partition` from files to files: every case once, and again after a kill.
-
-The folder is private. Each case is a file of its own once it is measured, so that the same command
-goes on where it was stopped; a folder of another request is refused.
-"""
+"""`dpkit sweep partition` from files to files: every case once, and again after a kill."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, cast
 
 from dpkit.errors import UsageError
 from dpkit.nets.bipartite import SPLITS
+from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.sweep.labelled import PEAK, LabelledImages, drawn_parts
-from dpkit.sweep.partition import Attacked, Case, Scores, measure
+from dpkit.sweep.cells import CellCheckpoints, Cells
+from dpkit.sweep.partition import Asked, Attacked, Case, Scores, measure
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import partition_facts, partition_lines
-from dpkit.sweep.private import PRIVATE, write_private
-from dpkit.sweep.sample import Sample, read_sample
+from dpkit.sweep.private import PRIVATE
+from dpkit.sweep.source import Provided, provided
 from dpkit.training.partitioned import Recipe, partitioned
 from dpkit.types.supply import Supply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
     from dpkit.nets.bipartite import Bipartite
     from dpkit.types import Json
     from dpkit.types.voice import Voice
-
-REQUEST: Final = "request.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +76,17 @@ class PartitionRequest:
 
     Parameters
     ----------
-    images
-        How many are drawn of the source, at most.
     out
         The private folder for cases, tables and plot.
+    seed
+        Of the parts, where the folder has none.
     """
 
     source: Path
     out: Path
     plan: PartitionPlan
     read: ReadOptions = field(default_factory=ReadOptions)
-    images: int = 5_000
+    split: Split = field(default_factory=lambda: Split("70/10/20"))
     seed: int = 0
 
 
@@ -121,89 +114,59 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
     Raises
     ------
     UsageError
-        The folder is of another request, or the images have no labels or too few.
+        The folder is of another sweep, or the images have no labels or too few.
     """
-    sample = read_sample(
-        request.source, request.read, count=request.images, seed=request.seed, voice=voice
-    )
-    images = _labelled(sample, request.seed)
-    _begin(request, images)
-    measured = _Measured(request, images, voice)
+    source = provided(request.source, request.split, request.read, request.seed, voice)
+    asked: dict[str, Json] = asdict(request.plan)
+    cells = Cells(request.out, {"plan": asked, "images": source.digest})
+    measured = _Measured(request.plan, source, cells, voice)
     wanted = list(request.plan.cases())
     cases = []
     for done, (split, strength, seed) in enumerate(wanted):
         voice.progress("sweeping: cases", done, len(wanted))
-        voice.safe_point()
         cases.append(measured.case(split, strength, seed))
     sweep = PartitionSweep(request, tuple(cases))
-    facts = json.dumps(sweep.facts(), indent=2, sort_keys=True).encode()
-    write_private(request.out / "sweep.json", facts + b"\n")
-    write_private(request.out / "sweep.svg", partition_plot(sweep.cases))
+    cells.write("sweep.json", json.dumps(sweep.facts(), indent=2, sort_keys=True).encode() + b"\n")
+    cells.write("sweep.svg", partition_plot(sweep.cases))
     return sweep
 
 
 class _Measured:
     """Cases by name: from their files, or measured now and written."""
 
-    def __init__(self, request: PartitionRequest, images: LabelledImages, voice: Voice) -> None:
-        self.request, self.images, self.voice = request, images, voice
+    def __init__(self, plan: PartitionPlan, source: Provided, cells: Cells, voice: Voice) -> None:
+        self.plan, self.source, self.cells, self.voice = plan, source, cells, voice
         self._plain: dict[int, Bipartite] = {}
 
     def case(self, split: int, strength: float, seed: int) -> Case:
         """Return one case."""
-        path = self.request.out / f"case-{split}-{strength:g}-{seed}.json"
-        if path.exists():
-            return _read_case(path)
-        plan = self.request.plan
-        case = measure(
-            self.images,
-            plan.recipe(split, strength),
-            seed,
-            self._undefended(seed),
-            is_full=plan.is_full,
-            voice=self.voice,
-        )
-        write_private(path, json.dumps(asdict(case), indent=2).encode())
-        return case
+        name = f"{split}-{strength:g}-{seed}"
+        asked = Asked(self.plan.recipe(split, strength), seed, self.plan.is_full)
+
+        def measured() -> dict[str, Json]:
+            checkpoints = CellCheckpoints(self.cells, name)
+            supply = Supply(images=self.source.images, checkpoints=checkpoints, voice=self.voice)
+            facts: dict[str, Json] = asdict(
+                measure(self.source, asked, self._undefended(seed), supply)
+            )
+            checkpoints.end()
+            return facts
+
+        return _case(self.cells.figures(name, measured))
 
     def _undefended(self, seed: int) -> Bipartite:
         """Return the network of a seed that was trained without a defence."""
         if seed not in self._plain:
-            plan, supply = self.request.plan, Supply(images=self.images, voice=self.voice)
-            recipe = plan.recipe(plan.splits[0], 0.0)
-            self._plain[seed] = partitioned(recipe, self.images.geometry, seed, supply).network
+            supply = Supply(images=self.source.images, voice=self.voice)
+            recipe = self.plan.recipe(self.plan.splits[0], 0.0)
+            made = partitioned(recipe, self.source.geometry, seed, supply)
+            self._plain[seed] = made.network
         return self._plain[seed]
 
 
-def _labelled(sample: Sample, seed: int) -> LabelledImages:
-    names = sorted(set(sample.classes))
-    if len(names) <= 1:
-        raise UsageError(
-            "a network is trained to tell classes apart, and this folder has fewer than two",
-            remedy="put each class into a folder of its own",
-        )
-    labels = sample.labels(names, len(names))
-    pixels = np.rint(np.moveaxis(sample.images, 1, -1) * PEAK).astype(np.uint8)
-    return LabelledImages(pixels, labels, drawn_parts(labels, seed))
-
-
-def _begin(request: PartitionRequest, images: LabelledImages) -> None:
-    """Make the folder, or see that it is of this request and these images."""
-    content = hashlib.sha256(images.stack.tobytes() + images.labels.tobytes()).hexdigest()
-    asked = json.dumps({"plan": asdict(request.plan), "images": content}, sort_keys=True).encode()
-    path = request.out / REQUEST
-    if path.exists() and path.read_bytes() == asked:
-        return
-    if request.out.exists():
-        raise UsageError(
-            f"{request.out} exists, and is not of this sweep", remedy="name another with --out"
-        )
-    request.out.mkdir(mode=0o700, parents=True)
-    write_private(path, asked)
-
-
-def _read_case(path: Path) -> Case:
-    found = json.loads(path.read_bytes())
+def _case(facts: dict[str, Json]) -> Case:
+    """Return a case as it was written."""
+    found = cast("dict[str, Any]", dict(facts))
     for guess in ("mean_image", "one_grey"):
         found[guess] = Scores(**found[guess])
     found["attackers"] = tuple(Attacked(**each) for each in found["attackers"])

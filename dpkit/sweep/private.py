@@ -37,16 +37,6 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     refuse_existing(folder)
     folder.mkdir(mode=0o700, parents=True)
     for name, content in files.items():
-        write_private(folder / name, content)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600, whole or not at all; one that exists is replaced."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
