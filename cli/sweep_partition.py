@@ -23,7 +23,12 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
     help="A perceptron, a small convolutional network, or VGG-19.",
 )  # fmt: skip
 @click.option(
-    "--splits", default="1", show_default=True, metavar="N,N", help="Split points, from the first."
+    "--split-points",
+    "splits",
+    default="1",
+    show_default=True,
+    metavar="N,N",
+    help="Split points, from the first.",
 )
 @click.option(
     "--lambda", "strengths", default="0,20", show_default=True, metavar="X,X",
@@ -94,11 +99,11 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
 
     \b
     Example:
-      dpkit sweep partition digits --network mlp --lambda 0,20 --splits 1,3 --out sweep
+      dpkit sweep partition digits --network mlp --lambda 0,20 --split-points 1,3 --out sweep
     """  # noqa: D301 (click's mark against rewrapping)
     plan = PartitionPlan(
         network=network,
-        splits=tuple(int(number) for number in _numbers("--splits", splits, r"\d{1,2}")),
+        splits=tuple(int(number) for number in _numbers("--split-points", splits, r"\d{1,2}")),
         strengths=tuple(
             float(number) for number in _numbers("--lambda", strengths, r"\d{1,6}(\.\d{1,6})?")
         ),

@@ -73,6 +73,25 @@ class Bipartite(nn.Module):
         return logits
 
 
+def remote_part(
+    *, network: str, shape: list[int], classes: int, split: int, width: int
+) -> nn.Module:
+    """Return the remote part alone: values [n,C,H,W] → logits; images are of `shape`.
+
+    Raises
+    ------
+    ValueError
+        There is no such network, or a size is out of its range.
+    """
+    if network not in BIPARTITE:
+        raise ValueError(f"network {network!r} is not one of {', '.join(BIPARTITE)}")
+    channels, height, breadth = shape
+    whole = BIPARTITE[network](
+        shape=(channels, height, breadth), classes=classes, split=split, width=width
+    )
+    return whole.remote
+
+
 def mlp(*, shape: Shape, classes: int, split: int = 1, width: int = 64) -> Bipartite:
     """Return the perceptron of Appendix A for images of `shape`; split 1 to 3."""
     positive(classes=classes, width=width)

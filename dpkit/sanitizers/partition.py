@@ -6,7 +6,7 @@ and IV, Algorithm 1, Appendices A to C).
     symbol      here          meaning                                                 paper
     local       local         the part of the network before the split point          III
     remote      remote        the part after it, the developer's                      III
-    split       split         stages of the local part                                III
+    split       split_point   stages of the local part (`--split` names the parts)    III
     λ           lambda_       what a unit of distance is worth against the task       Eq. 2
     d           distance      MSE or SSIM of the best defender's reconstruction       Eqs. 2 and 4
     suite       defenders     how many defenders stand beside the network             Algorithm 1
@@ -17,6 +17,7 @@ stands in `dpkit.nets.bipartite`, `dpkit.nets.attackers` and `dpkit.training.sui
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -26,7 +27,7 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.rng import derive
-from dpkit.sanitizers.base import ImageSanitizer, option_name, param
+from dpkit.sanitizers.base import REMOTE, ImageSanitizer, option_name, param
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from dpkit.training.partitioned import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.supply import Need, Supply
+    from dpkit.types.supply import Need, Supply, Weights
 
 SPLITS: Final = {"mlp": 3, "cnn": 4, "vgg19": 5}  # the last split point of each network
 LEAST_SIDE: Final = {"mlp": 1, "cnn": 1, "vgg19": 32}  # pixels
@@ -63,17 +64,20 @@ class Partition(ImageSanitizer):
     Examples
     --------
     >>> from dpkit.types import Geometry
-    >>> Partition(network="vgg19", split=2).values_shape(Geometry(3, 32, 32, 8))
+    >>> Partition(network="vgg19", split_point=2).values_shape(Geometry(3, 32, 32, 8))
     (128, 8, 8)
     """
 
     name: ClassVar[str] = "partition"
     summary: ClassVar[str] = "Release what the first part of a trained, defended network makes."
     paper: ClassVar[str] = "Privacy Partitioning"
-    example: ClassVar[str] = "dpkit partition samples/images --network cnn --split 3 --out release"
+    example: ClassVar[str] = (
+        "dpkit partition samples/images --network cnn --split-point 3 --out release"
+    )
     default_size: ClassVar[tuple[int, int]] = (64, 64)  # its face images (section IV)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
+    has_remote: ClassVar[bool] = True
     may_need: ClassVar[frozenset[Need]] = frozenset({"images"})
 
     network: str = param(
@@ -81,10 +85,10 @@ class Partition(ImageSanitizer):
         help="A perceptron, a small convolutional network, or VGG-19.",
         choices=("mlp", "cnn", "vgg19"),
     )
-    split: int = param(3, help="Stages of the network that stay with you: 1 to 3, 4 or 5.")
+    split_point: int = param(3, help="Stages of the network that stay with you: 1 to 3, 4 or 5.")
     defenders: int = param(4, help="Defenders that are trained beside the network, 0 to 4.")
     lambda_: float = param(
-        100.0, help="What distance is worth against the task; 0 defends nothing.", symbol="λ"
+        20.0, help="What distance is worth against the task; 0 defends nothing.", symbol="λ"
     )
     distance: str = param(
         "mse", help="What defenders lower and the network raises.", choices=("mse", "ssim")
@@ -103,7 +107,7 @@ class Partition(ImageSanitizer):
                 raise UsageError(
                     f"--{option_name(field)} {value!r} is not one of {', '.join(choices)}"
                 )
-        _within("split", self.split, 1, SPLITS[self.network])
+        _within("split-point", self.split_point, 1, SPLITS[self.network])
         _within("defenders", self.defenders, 0, MOST_DEFENDERS)
         _within("epochs", self.epochs, 1, MOST_EPOCHS)
         _within("width", self.width, 0, MOST_WIDTH)
@@ -122,7 +126,7 @@ class Partition(ImageSanitizer):
 
         return Recipe(
             self.network,
-            self.split,
+            self.split_point,
             self.width,
             self.defenders,
             self.lambda_,
@@ -172,7 +176,7 @@ class Partition(ImageSanitizer):
         from dpkit.nets.bipartite import largest_weight  # noqa: PLC0415 (loads torch, not for --help)
 
         width, classes = self.recipe.full_width, max(1, self.classes)
-        largest = largest_weight(self.network, _shape(geometry), self.split, width, classes)
+        largest = largest_weight(self.network, _shape(geometry), self.split_point, width, classes)
         return _FLOAT_BYTES * max(largest, CURVE_COLUMNS * self.epochs)
 
     def completed(self, geometry: Geometry, supply: Supply) -> Self:
@@ -217,7 +221,7 @@ class Partition(ImageSanitizer):
         """Return the shape of the local part's output; a perceptron's has no places."""
         from dpkit.nets.bipartite import maps_shape  # noqa: PLC0415 (loads torch, not for --help)
 
-        return maps_shape(self.network, _shape(geometry), self.split, self.recipe.full_width)
+        return maps_shape(self.network, _shape(geometry), self.split_point, self.recipe.full_width)
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float16 or float32."""
@@ -266,6 +270,21 @@ class Partition(ImageSanitizer):
         """Return the local part: images [n,c,h,w] of 0 to 1 → values, differentiable."""
         return _local_part(key, self, geometry)
 
+    def remote(self, key: Key, geometry: Geometry) -> Weights | None:
+        """Return the remote part: released values → logits."""
+        from dpkit.types.supply import Weights  # noqa: PLC0415 (one place for all of supply)
+
+        arguments = {
+            "network": self.network,
+            "shape": list(_shape(geometry)),
+            "classes": self.classes,
+            "split": self.split_point,
+            "width": self.recipe.full_width,
+        }
+        arrays = {n.removeprefix(REMOTE): key.array(n) for n in key.names() if n.startswith(REMOTE)}
+        metadata = {"network": "bipartite-remote", "arguments": json.dumps(arguments)}
+        return Weights(arrays, "", metadata)
+
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: the remote part, and any network that takes maps of this shape."""
         channels, height, width = self.values_shape(geometry)
@@ -285,7 +304,7 @@ class Partition(ImageSanitizer):
     def describe(self, geometry: Geometry) -> list[str]:
         """Say in sentences what is done to an image."""
         channels, height, width = self.values_shape(geometry)
-        stages = f"Its first {self.split} of {SPLITS[self.network] + 1} stages"
+        stages = f"Its first {self.split_point} of {SPLITS[self.network] + 1} stages"
         lines = [
             f"A network of the kind {self.network} is trained on the provider's labelled images.",
             f"{stages} turn an image into {channels} maps of {height}x{width}.",

@@ -118,12 +118,12 @@ class SuiteLearner:
             "local": self.network.local,
             "remote": self.network.remote,
         }
-        return parts | {f"defender {name}": each for name, each in self.defenders.items()}
+        return parts | {_sealable(name): each for name, each in self.defenders.items()}
 
     def optimizers(self) -> Mapping[str, Optimizer]:
         """Return one for the network, and one for each defender."""
         own: dict[str, Optimizer] = {"network": self._network_optimizer}
-        return own | {f"defender {name}": each for name, each in self._optimizers.items()}
+        return own | {_sealable(name): each for name, each in self._optimizers.items()}
 
     def step(self, batch: Batch) -> tuple[Tensor, ...]:
         """Take one round of Algorithm 1; return the means of task loss and distance."""
@@ -209,6 +209,11 @@ class RemoteLearner:
         with torch.no_grad():
             values: Tensor = self.network.local(batch.images)
         return values
+
+
+def _sealable(name: str) -> str:
+    """Return a defender's name as arrays of a checkpoint may bear it."""
+    return f"defender-{name.replace(' ', '-')}"
 
 
 def share_right(answers: Tensor, labels: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def _one_thread():
 
 
 def small(**other):
-    chosen = {"network": "mlp", "split": 2, "width": 2, "defenders": 2, "epochs": 4}
+    chosen = {"network": "mlp", "split_point": 2, "width": 2, "defenders": 2, "epochs": 4}
     return Partition(**chosen | other)
 
 
@@ -45,7 +45,7 @@ def test_the_announced_shape_is_that_of_the_networks_own_values(network, split):
     geometry = Geometry(3, 32, 48, 8)
     made = BIPARTITE[network](shape=(3, 32, 48), classes=2, split=split, width=4).eval()
     expected = made.local(torch.zeros(1, 3, 32, 48)).shape[1:]
-    assert Partition(network=network, split=split, width=4).values_shape(geometry) == expected
+    assert Partition(network=network, split_point=split, width=4).values_shape(geometry) == expected
 
 
 def test_the_sanitizer_knows_the_networks_split_points():
@@ -57,8 +57,8 @@ def test_the_sanitizer_knows_the_networks_split_points():
     ("given", "message"),
     [
         ({"network": "vgg16"}, "--network 'vgg16' is not one of"),
-        ({"network": "mlp", "split": 4}, "--split 4 is not within 1 to 3"),
-        ({"network": "vgg19", "split": 0}, "--split 0 is not within 1 to 5"),
+        ({"network": "mlp", "split_point": 4}, "--split-point 4 is not within 1 to 3"),
+        ({"network": "vgg19", "split_point": 0}, "--split-point 0 is not within 1 to 5"),
         ({"defenders": 5}, "--defenders 5 is not within 0 to 4"),
         ({"lambda_": -1.0}, "--lambda -1 is not within 0 to"),
         ({"lambda_": float("nan")}, "--lambda nan is not within 0 to"),
@@ -151,7 +151,7 @@ def blended(n=160):
 def test_the_distance_of_the_best_defender_grows_with_lambda(distance, strength):
     reached = []
     for weight in (1e-6, strength):
-        sanitizer = small(split=1, lambda_=weight, distance=distance, epochs=12)
+        sanitizer = small(split_point=1, lambda_=weight, distance=distance, epochs=12)
         curve = sanitizer.fit(GEOMETRY, SEED, Supply(images=blended())).array("curve")
         reached.append(curve[-1, 4])
     assert reached[1] > 1.2 * reached[0]

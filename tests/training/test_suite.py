@@ -1,5 +1,7 @@
 """Algorithm 1: defenders learn to see, the network learns not to be seen by the best of them."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -64,7 +66,7 @@ def test_a_defender_learns_and_the_local_part_does_not_learn_from_it():
     learner = a_learner()
     batch, (name, defender) = a_batch(), next(iter(learner.defenders.items()))
     before = weights(learner.network)
-    optimizer = learner.optimizers()[f"defender {name}"]
+    optimizer = learner.optimizers()[f"defender-{name.replace(' ', '-')}"]
     losses = [
         defender_step(
             defender, optimizer, learner.network.local(batch.images), batch.images, squared
@@ -115,6 +117,16 @@ def test_what_defenders_see_is_worse_with_the_defence_than_without():
             _, distance = learner.step(a_batch(step=step % 8))
         distances.append(float(distance))
     assert distances[1] > 1.3 * distances[0]
+
+
+@pytest.mark.parametrize("table", DEFENDERS)
+def test_the_names_of_all_networks_can_be_sealed(table):
+    network = mlp(shape=SHAPE, classes=2, width=1)
+    suite = {name: nn.Linear(1, 1) for name in DEFENDERS[table]}
+    learner = SuiteLearner(network, suite, strength=1.0, distance="mse", epochs=2)
+    names = [*learner.networks(), *learner.optimizers()]
+    assert all(re.fullmatch(r"[A-Za-z0-9._/-]+", name) for name in names)
+    assert len(learner.networks()) == 2 + len(suite)
 
 
 def test_without_defenders_it_learns_the_task_alone():
