@@ -260,7 +260,7 @@ def _name_release() -> ReleaseName:
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
     """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if output.partial.exists() and any(output.partial.iterdir()):
+    if any(not path.is_dir() for path in output.partial.rglob("*")):  # a killed fit leaves folders
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",
