@@ -63,9 +63,7 @@ class Register:
         self._mark_key = derive(self._open_secret(), _PURPOSE, owner.encode())
 
     def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__} of {self._owner} in keystore {self._keystore.uuid}: hidden>"
-        )
+        return f"<{type(self).__name__} of {self._owner} in keystore {self._keystore.uuid}: hidden>"
 
     def mark(self, pixels: NDArray[Any]) -> bytes:
         """Return the mark, 32 bytes, of one decoded image u8 or u16 [h,w,c]."""
