@@ -138,6 +138,14 @@ class Budget(Register):
         exact = {total: Fraction(total, whole) for total in set(totals.tolist())}
         return tuple(exact[total] for total in totals.tolist())
 
+    def would_be(self, marks: NDArray[np.uint8], guarantee: Guarantee) -> tuple[Fraction, ...]:
+        """Return for each mark of u8 [n,32] the total ε/m if these rows were released too."""
+        asked = as_texts(marks)
+        once, times = counted(asked)
+        own = times[places(once, asked)].tolist()
+        loss = guarantee.per_pixel
+        return tuple(t + n * loss for t, n in zip(self.spent(marks), own, strict=True))
+
     def releases(self, marks: NDArray[np.uint8]) -> tuple[str, ...]:
         """Return the releases that hold one of the marks u8 [n,32], oldest first."""
         asked = as_texts(marks)

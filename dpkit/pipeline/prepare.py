@@ -12,10 +12,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import SealedPlan, open_plan, seal_plan
+from dpkit.pipeline.budget import check_reserved, cost_of, reserved
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
 from dpkit.pipeline.data_key import held_key, new_key
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dpkit.keystore.store import Keystore
+    from dpkit.pipeline.budget import Cost
     from dpkit.pipeline.request import ReleaseRequest
     from dpkit.plan import Split
     from dpkit.readers.scan import Scan
+    from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Geometry, Json, Key
     from dpkit.types.voice import Voice
@@ -144,7 +148,9 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
     source = FolderSource(Path(str(plan.settings["source"])), terms.rule)
     state = ReleaseState(plan.release_id)
     gates = gates or Gates(**plan.settings["gates"])  # type: ignore[arg-type]  # sealed by us
-    return Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
+    run = Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
+    check_reserved(run)
+    return run
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
@@ -155,9 +161,7 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         terms, targets = known_terms(request, held.terms, scanned, voice)
     else:
         terms, targets = new_terms(request, scanned, voice)
-    rows = Rows(
-        scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
-    )
+    rows = _rows(scanned, targets, terms)
     refuse_names_in_kept(rows)
     left = SealedCheckpoints(keystore, request.digest(), rows)
     seed = held.key.seed if held else left.seed
@@ -172,11 +176,14 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         _say_dropped(dropped, voice)
         if within := _within(request, scanned):
             voice.notice(within)
+    cost = cost_of(request, terms, rows, keystore, (LocalEngine(workers), voice))
+    rows = cost.rows
     plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
-    settings = _settings(request, terms, scanned, rows, dropped)
+    settings = _settings(request, terms, scanned, cost, dropped)
     held = held or new_key(keystore, terms, seed, supply)
     signing_key(keystore)  # made now, so that whoever publishes finds it
-    sealed = seal_plan(keystore, plan, held.key_id, settings)
+    with reserved(keystore, plan.release_id, cost, request.gates):
+        sealed = seal_plan(keystore, plan, held.key_id, settings)
     left.end()
     output, state = Output(request.out), ReleaseState(plan.release_id)
     output.begin(
@@ -202,11 +209,24 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     return scanned
 
 
+def _rows(scanned: Scan, targets: Targets, terms: Terms) -> Rows:
+    """Return the rows of a release; where ε is promised, no group follows from files' content."""
+    return Rows(
+        scanned.paths,
+        scanned.sha256,
+        targets.values,
+        scanned.groups,
+        scanned.parts,
+        scanned.kept,
+        by_content=terms.sanitizer.guarantee(terms.rule.geometry) is None,
+    )
+
+
 def _settings(
     request: ReleaseRequest,
     terms: Terms,
     scanned: Scan,
-    rows: Rows,
+    cost: Cost,
     dropped: tuple[tuple[str, str], ...],
 ) -> dict[str, Json]:
     return {
@@ -220,12 +240,12 @@ def _settings(
         "audit": request.audit,
         "utility": request.utility,
         "blas": blas_core(),
-        "bad": [[bad.path, bad.reason] for bad in scanned.bad],
+        "bad": [[b.path, b.reason] for b in scanned.bad] + [[path, why] for path, why in cost.bad],
         "dropped": [list(entry) for entry in dropped],
         "within": _within(request, scanned),
         "skipped": scanned.skipped,
         "notices": list(scanned.notices),
-        "duplicates": [list(paths) for paths in duplicates(rows)],
+        "duplicates": [list(paths) for paths in duplicates(cost.rows)],
     }
 
 

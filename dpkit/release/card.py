@@ -12,7 +12,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from dpkit.release.card_text import BLOCKS, H5PY, LIMITS, ORDINARY, VERIFY
+from dpkit.release.card_text import (
+    BLOCKS,
+    H5PY,
+    LIMITS,
+    MEASURED,
+    ORDINARY,
+    PROMISED,
+    VERIFY,
+)
 from dpkit.release.training import Training, read_training
 
 if TYPE_CHECKING:
@@ -26,7 +34,7 @@ _TASKS: Final = {"single": "image-classification", "multi": "image-classificatio
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|#~])")
 
 
-def card(manifest: Manifest, learned: str = "") -> str:
+def card(manifest: Manifest, learned: str = "", promised: str = "") -> str:
     """Return the dataset card of a release, in Markdown with a YAML header.
 
     Parameters
@@ -34,6 +42,9 @@ def card(manifest: Manifest, learned: str = "") -> str:
     learned
         What a small network learned from the release, in a sentence; empty where that was not
         measured.
+    promised
+        The differential privacy of an image, in sentences; empty where none is promised. Groups
+        then do not follow from the files' content, and nothing was measured on originals.
 
     Raises
     ------
@@ -43,11 +54,11 @@ def card(manifest: Manifest, learned: str = "") -> str:
     training = read_training(manifest.training, manifest.image_shape[0])
     sections = (
         _header(manifest),
-        _first_lines(manifest, training, learned),
+        _first_lines(manifest, training, learned, promised),
         _train_section(manifest, training),
-        _counts(manifest),
+        _counts(manifest, by_content=not promised),
         VERIFY.format(key=manifest.signer.public_key, fingerprint=manifest.signer.fingerprint),
-        LIMITS,
+        LIMITS.format(recovered=PROMISED if promised else MEASURED),
     )
     return "\n".join(sections)
 
@@ -70,7 +81,7 @@ def _header(manifest: Manifest) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _first_lines(manifest: Manifest, training: Training, learned: str) -> str:
+def _first_lines(manifest: Manifest, training: Training, learned: str, promised: str) -> str:
     """Return the ten lines that decide: statement, convolutions, first layer, mean, transforms."""
     learn = "Yes." if training.convolutions_learn else "No."
     lines = (
@@ -79,6 +90,7 @@ def _first_lines(manifest: Manifest, training: Training, learned: str) -> str:
         "",
         f"- **Can ordinary convolutions learn from these values? {learn}** {escaped(training.why)}",
         f"- **First layer that can:** {_layer(training)}",
+        *([f"- **What is promised:** {escaped(promised)}"] if promised else []),
         *([f"- **What a small network learned:** {escaped(learned)}"] if learned else []),
         f"- **Values:** {_values(manifest, training)}",
         f"- **Augmentation:** {_augmentation(training)}",
@@ -139,8 +151,8 @@ def _train_section(manifest: Manifest, training: Training) -> str:
     )
 
 
-def _counts(manifest: Manifest) -> str:
-    lines = ["## Images and groups", "", _grouping(manifest), ""]
+def _counts(manifest: Manifest, *, by_content: bool) -> str:
+    lines = ["## Images and groups", "", _grouping(manifest, by_content=by_content), ""]
     lines += _table(("part", "images", "groups"), (_part_row(part) for part in manifest.parts))
     names = {entry.index: entry.name for entry in manifest.classes}
     rows = [
@@ -156,9 +168,11 @@ def _counts(manifest: Manifest) -> str:
     return "\n".join([*lines, ""])
 
 
-def _grouping(manifest: Manifest) -> str:
+def _grouping(manifest: Manifest, *, by_content: bool) -> str:
     if manifest.grouped:
         return "A group is what the provider named so (a patient, a person); it lies in one part."
+    if not by_content:
+        return "The provider named no groups: each image is a group of its own."
     return "The provider named no groups: a group is a set of equal files; it lies in one part."
 
 

@@ -81,11 +81,18 @@ The last says that nothing changed since the lists were written; only the first 
 them. Get the fingerprint from the provider, by a way other than this folder.
 """
 
+MEASURED: Final = """\
+- That the images cannot be recovered. `report.html` says what was measured and what was tried;
+  an attack that nobody has run proves nothing."""
+
+PROMISED: Final = """\
+- Anything beyond the promise above. `report.html` says what it leaves open; nothing in this folder
+  but the released values was computed from the pixels of originals."""
+
 LIMITS: Final = """\
 ## What is not claimed
 
-- That the images cannot be recovered. `report.html` says what was measured and what was tried;
-  an attack that nobody has run proves nothing.
+{recovered}
 - That the release is anonymous in the sense of any law. Labels, counts, groups and the kept
   columns of `data/index.csv` are published as they are.
 - That ids mean anything: they are keyed pseudonyms, and only the provider can undo them.
