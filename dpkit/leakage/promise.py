@@ -5,8 +5,8 @@
     m        neighborhood    pixels in which two originals may differ
 
 The definition is that of Dwork and Roth, "The algorithmic foundations of differential privacy"
-(definition 2.4), with images that differ in at most m pixels as neighbours (Fan, "Image pixelization
-with differential privacy").
+(definition 2.4), where neighbours are images that differ in at most m pixels (Fan, "Image
+pixelization with differential privacy").
 """
 
 from __future__ import annotations

@@ -204,9 +204,12 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     if scanned.skipped:
         voice.notice(f"files passed over, no images by their names: {scanned.skipped:,}")
     total = len(scanned.bad) + len(scanned.paths)
-    bad = [(file.path, file.reason) for file in scanned.bad]
-    check_share(bad, total, request.gates.max_bad)
+    check_share(_listed(scanned), total, request.gates.max_bad)
     return scanned
+
+
+def _listed(scanned: Scan) -> list[tuple[str, str]]:
+    return [(file.path, file.reason) for file in scanned.bad]
 
 
 def _rows(scanned: Scan, targets: Targets, terms: Terms) -> Rows:
@@ -240,7 +243,7 @@ def _settings(
         "audit": request.audit,
         "utility": request.utility,
         "blas": blas_core(),
-        "bad": [[b.path, b.reason] for b in scanned.bad] + [[path, why] for path, why in cost.bad],
+        "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
         "dropped": [list(entry) for entry in dropped],
         "within": _within(request, scanned),
         "skipped": scanned.skipped,
