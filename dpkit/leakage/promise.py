@@ -74,9 +74,10 @@ def promise_of(
         neighborhood=m,
         per_pixel=said(per_pixel),
         promise=(
-            f"Take any two originals that differ in at most {_pixels(m)}, in all channels. Nothing "
-            "that can be released of an image is more than e^ε times as likely with one of them as "
-            f"with the other, with ε = {guarantee.text} for the whole image, all channels together."
+            f"Take any two originals that, once read as {geometry.height}x{geometry.width} pixels, "
+            f"differ in at most {_pixels(m)}, in any channels. Nothing that can be released of an "
+            "image is more than e^ε times as likely with one of them as with the other, with ε = "
+            f"{guarantee.text} for the whole image, all channels together."
         ),
         not_promised=(
             _LARGER.format(loss=said(per_pixel), pixels=pixels, whole=said(per_pixel * pixels)),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
 
 _EPSILON: Final = re.compile(
-    r"(?=.*[1-9])(?:[0-9]{1,12}(?:\.[0-9]{1,12})?|[0-9]{1,12}/[1-9][0-9]{0,11})"
+    r"(?=[0-9.]*[1-9])(?:[0-9]{1,12}(?:\.[0-9]{1,12})?|[0-9]{1,12}/[1-9][0-9]{0,11})"
 )
 
 
@@ -123,6 +123,7 @@ class ReleaseRequest:
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self._check_privacy()
         _within("--shard-mb", self.shard_mb, 1, 65536)
         _within("--audit-images", self.audit_images, 20, 65536)
         if self.gates.require and self.audit == "none":
@@ -130,7 +131,6 @@ class ReleaseRequest:
                 "--require needs an audit, and --audit is none", remedy="say --audit quick or full"
             )
         self._check_model()
-        self._check_privacy()
         if self.mix_bins is not None:
             _within("--mix-bins", self.mix_bins, 2, 65536)
         if self.key_id is not None and self.sanitizer.fresh_keys:
