@@ -76,8 +76,8 @@ def promise_sentence(parameters: Mapping[str, Json], geometry: Geometry, _images
     scheme = _Scheme.of(parameters, geometry)
     show = "show" if scheme.neighborhood > 1 else "shows"
     return (
-        f"What {scheme.pixels} of an image {show} is {scheme.total:g}-differentially private, in one "
-        "release of that image; a person who fills more of it, or stands in several, is protected "
+        f"What {scheme.pixels} of an image {show} is {scheme.total:g}-differentially private in a "
+        "release of it; a person who fills more of it, or stands in several, is protected "
         "less, and further releases add to ε"
     )
 
@@ -110,8 +110,8 @@ def _neighbours(scheme: _Scheme) -> Bound:
     return Bound(
         name="Differential privacy",
         equation="Algorithm 2",
-        claim="Images that differ in m pixels make any result at most e^ε times as likely; here m is "
-        f"{scheme.neighborhood:,}.",
+        claim="Images that differ in m pixels make any result at most e^ε times as likely; here "
+        f"m is {scheme.neighborhood:,}.",
         value=_power(scheme.total),
         log2=None,
         log10=None,
