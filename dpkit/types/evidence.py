@@ -89,7 +89,7 @@ class Bound:
     log2, log10
         Logarithms of a probability; None where the value is none.
     unit
-        `probability`, `images` or `blocks`.
+        `probability`, `factor`, `grey levels`, `images` or `blocks`.
     holds
         Whether the claim holds as a statement about safety; None where that is not known.
     reason
@@ -196,8 +196,8 @@ class LeakageReport:
         `STATEMENT` where there is no audit, else its verdict (`statement_of`); in the released
         edition of a differentially private release, its promise in one line.
     known_images_sentence
-        What is known without an attack: how many known images open all of them, or how much of
-        an image is still in place; empty where nothing is known.
+        What is known without an attack: how many known images open all of them, how much of an
+        image is still in place, or what is promised; empty where nothing is known.
     images
         In the release.
     withheld
