@@ -95,9 +95,8 @@ def promise_of(
 def statement_of_promise(promise: PrivacyGuarantee) -> str:
     """Return the first line of a released report; without a full stop."""
     return (
-        f"Each image is differentially private with ε = {promise.epsilon} for originals that "
-        f"differ in at most {_pixels(promise.neighborhood)}; what that leaves open stands in the "
-        "report, which holds nothing computed from originals"
+        f"Differential privacy of each image: ε = {promise.epsilon} for originals that differ in "
+        f"at most {_pixels(promise.neighborhood)}; the report holds nothing computed from originals"
     )
 
 

@@ -57,7 +57,7 @@ class TestTotals:
         said = pixelate("two", "--cell", 4, "--epsilon", 3, "--neighborhood", 2).json
         assert said["epsilon_totals"] == {"5": 24}
 
-    def test_follow_pixels_and_no_names(self, invoke, pixelate, images):
+    def test_follow_pixels_and_no_names(self, pixelate, images):
         pixelate("one")
         (images / "coffee").rename(images / "tea")
         for number, path in enumerate(sorted((images / "tea").iterdir())):
@@ -102,7 +102,7 @@ class TestALimit:
     def test_that_is_no_number_above_0_is_refused(self, pixelate, text):
         assert "no number above 0" in pixelate("one", *ONE, f"--max-epsilon={text}", code=2).err
 
-    def test_is_an_option_of_private_sanitizers_alone(self, invoke, images):
+    def test_is_an_option_of_private_sanitizers_alone(self, invoke):
         assert "--max-epsilon" in invoke("pixelate", "--help").out
         assert "--allow-unchanged" not in invoke("pixelate", "--help").out
         assert "--max-epsilon" not in invoke("morph", "--help").out
