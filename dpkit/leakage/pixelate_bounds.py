@@ -76,8 +76,8 @@ def promise_sentence(parameters: Mapping[str, Json], geometry: Geometry, _images
     scheme = _Scheme.of(parameters, geometry)
     show = "show" if scheme.neighborhood > 1 else "shows"
     return (
-        f"What {scheme.pixels} of an image {show} is {scheme.total:g}-differentially private in a "
-        "release of it; a person who fills more of it, or stands in several, is protected "
+        f"What {scheme.pixels} of an image {show} is {scheme.total:g}-differentially private in "
+        "one release of it; a person who fills more of it, or stands in several, is protected "
         "less, and further releases add to ε"
     )
 

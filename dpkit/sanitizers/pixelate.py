@@ -223,7 +223,9 @@ class Pixelate(ImageSanitizer):
     def noise(self, ids: NDArray[np.bytes_], key: Key, geometry: Geometry) -> NDArray[np.int64]:
         """Return Z, int64 [n,c,⌈h/b⌉,⌈w/b⌉]; it follows from key, parameters and ids alone."""
         shape = [geometry.channels, geometry.height, geometry.width, geometry.depth]
-        public = {**parameters(self), "geometry": shape}
+        # 2 and 2.0 are one ε, whichever a sealed plan gives back.
+        exact = str(self.exact_epsilon)
+        public = {**parameters(self), "epsilon": exact, "geometry": shape}
         text = json.dumps(public, sort_keys=True, separators=(",", ":")).encode()
         streams = [Stream(derive(key.seed, "pixelate", text, bytes(name))) for name in ids]
         out = np.empty((len(ids), geometry.channels, *self.cells(geometry)), np.int64)

@@ -76,7 +76,7 @@ class TestTwin:
 def naive(scheme, pixels, geometry, name):
     """Return the grey level of each (channel, row, column) of cells, one after another."""
     public = (
-        f'{{"cell":{scheme.cell},"epsilon":{scheme.epsilon},'
+        f'{{"cell":{scheme.cell},"epsilon":"{Fraction(str(scheme.epsilon))}",'
         f'"geometry":[{geometry.channels},{geometry.height},{geometry.width},{geometry.depth}],'
         f'"grid":{str(scheme.grid).lower()},"neighborhood":{scheme.neighborhood},'
         f'"per_channel":{str(scheme.per_channel).lower()}}}'
@@ -148,6 +148,9 @@ class TestNoise:
         assert abs(np.corrcoef(np.sign(pairs[0]).ravel(), np.sign(pairs[1]).ravel())[0, 1]) < (
             FIVE / np.sqrt(pairs[0].size)
         )
+
+    def test_is_the_same_for_a_whole_number_and_its_decimals(self):
+        assert np.array_equal(*(noise_of(Pixelate(epsilon=e), COLOUR) for e in (2, 2.0)))
 
     def test_is_another_for_every_image_of_a_release(self):
         noise = noise_of(Pixelate(epsilon=1), COLOUR, n=40)
