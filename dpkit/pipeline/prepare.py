@@ -242,6 +242,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
         "dropped": [list(entry) for entry in dropped],
