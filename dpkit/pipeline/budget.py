@@ -8,8 +8,9 @@ reserved. The order is
 
 so of two runs side by side the first has the budget. The reservation is withdrawn only where the
 plan was not sealed: without it nothing can be drawn, so nothing was. From then on it stays,
-whatever becomes of the release; whoever goes on with the plan costs nothing more, and nobody goes
-on with a plan that is not reserved.
+whatever becomes of the release; whoever goes on with the plan costs nothing more. Nobody goes on
+with a plan that is not reserved, and an image that another library by now decodes to other pixels
+than those reserved leaves its shard.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpkit.errors import DpkitError, IntegrityError, UnreadableImageError, UsageError
 from dpkit.keystore.budget import Budget
-from dpkit.keystore.marks import MARK_BYTES
+from dpkit.keystore.marks import MARK_BYTES, as_texts, places
 from dpkit.leakage.promise import promise_of
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.scores import no_marks
@@ -125,8 +126,21 @@ def reserved(keystore: Keystore, release_id: str, cost: Cost, gates: Gates) -> I
         raise
 
 
-def check_reserved(run: Run) -> None:
-    """Refuse to go on with a plan that is not reserved, or is above a limit given by now.
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The images that were reserved for a release, known again by their pixels."""
+
+    budget: Budget
+    marks: NDArray[np.uint8]
+
+    def others(self, pixels: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the places of images u8 or u16 [n,h,w,c] that were not reserved, int64."""
+        found = places(as_texts(self.marks), as_texts(self.budget.marks(pixels)))
+        return np.flatnonzero(found < 0).astype(np.int64)
+
+
+def reserved_images(run: Run) -> Reserved | None:
+    """Return what was reserved for a run that begins or goes on; None without a guarantee.
 
     Raises
     ------
@@ -137,7 +151,7 @@ def check_reserved(run: Run) -> None:
     """
     guarantee = run.sanitizer.guarantee(run.geometry)
     if guarantee is None:
-        return
+        return None
     release_id, budget = run.plan.release_id, Budget(run.keystore)
     held = budget.reservation(release_id)
     if held is None or (held.sanitizer, held.loss) != (run.sanitizer.name, guarantee.per_pixel):
@@ -147,6 +161,7 @@ def check_reserved(run: Run) -> None:
             remedy="begin the release anew, with another --out",
         )
     _refuse_above(run.gates, guarantee, budget.spent(held.marks, until=release_id))
+    return Reserved(budget, held.marks)
 
 
 def promise_for(

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import SealedPlan, open_plan, seal_plan
-from dpkit.pipeline.budget import check_reserved, cost_of, reserved
+from dpkit.pipeline.budget import cost_of, reserved, reserved_images
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
 from dpkit.pipeline.data_key import held_key, new_key
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dpkit.keystore.store import Keystore
-    from dpkit.pipeline.budget import Cost
+    from dpkit.pipeline.budget import Cost, Reserved
     from dpkit.pipeline.request import ReleaseRequest
     from dpkit.plan import Split
     from dpkit.readers.scan import Scan
@@ -65,6 +65,7 @@ class Run:
     key: Key
     source: FolderSource
     gates: Gates
+    reserved: Reserved | None = None  # by `begin` and `resume`, where ε is promised
 
     @property
     def sanitizer(self) -> Sanitizer:
@@ -149,8 +150,7 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
     state = ReleaseState(plan.release_id)
     gates = gates or Gates(**plan.settings["gates"])  # type: ignore[arg-type]  # sealed by us
     run = Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
-    check_reserved(run)
-    return run
+    return replace(run, reserved=reserved_images(run))
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
@@ -190,7 +190,8 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
     )
     source = FolderSource(request.source, terms.rule)
-    return Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
+    run = Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
+    return replace(run, reserved=reserved_images(run))
 
 
 def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> Scan:
