@@ -98,8 +98,9 @@ MEASURED: Final = """\
   an attack that nobody has run proves nothing."""
 
 PROMISED: Final = """\
-- Anything beyond the promise above. `report.html` says what it leaves open; nothing in this folder
-  but the released values was computed from the pixels of originals."""
+- Anything beyond the promise above. `report.html` says what it leaves open. Nothing in this folder
+  was computed from originals but the released values, what follows from these alone, and the ids,
+  which are keyed hashes and random to all who lack the key."""
 
 LIMITS: Final = """\
 ## What is not claimed
