@@ -10,8 +10,8 @@ gives it in Appendix D, Algorithm 2.
     c        channels       of the image
     p        peak           the largest grey level
 
-Neighbours make any result at most e^ε times as likely. Images that differ in n pixels are joined
-by ⌈n/m⌉ steps from neighbour to neighbour, so that the factor is e^(ε⌈n/m⌉) at most.
+Neighbours make any result at most e^ε times as likely. Each changed pixel costs ε/m, so for images
+that differ in n pixels, more than m or fewer, the factor is e^(ε·n/m) at most.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class _Scheme:
         return f"{self.neighborhood:,} pixel{'s' if self.neighborhood > 1 else ''}"
 
     @property
-    def steps(self) -> int:
-        """⌈hw/m⌉, from any image to any other."""
-        return -(-self.geometry.height * self.geometry.width // self.neighborhood)
+    def area(self) -> int:
+        """hw, the pixels in which any image may differ from any other."""
+        return self.geometry.height * self.geometry.width
 
     @property
     def published_scale(self) -> float:
@@ -127,15 +127,15 @@ def _neighbours(scheme: _Scheme) -> Bound:
 def _whole_image(scheme: _Scheme) -> Bound:
     return Bound(
         name="A whole image",
-        equation="ε⌈hw/m⌉",
+        equation="ε·hw/m",
         claim="The same for two images that differ everywhere, such as those of two people.",
-        value=_power(scheme.total * scheme.steps),
+        value=_power(scheme.total * scheme.area / scheme.neighborhood),
         log2=None,
         log10=None,
         unit="factor",
         holds=True,
-        reason=f"{scheme.steps:,} steps of {scheme.pixels} lead from any image to any other, and "
-        "each may cost ε. Where this factor is large, nothing is promised of who is in a picture.",
+        reason=f"Each of {scheme.area:,} pixels costs ε/m. Where this factor is large, nothing is "
+        "promised of who is in a picture.",
     )
 
 
