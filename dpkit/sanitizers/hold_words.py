@@ -12,7 +12,7 @@ SAMPLE: Final = 256  # images at most, by which a window is chosen for a degree
 SHARE: Final = 0.5  # of them, at which the degree is to be reached
 _UNFOLDED: Final = "along its width, then down its height, then channel by channel"
 
-_NO_SECRET: Final = (
+_NOTHING_HIDDEN: Final = (
     "sample-and-hold holds no secret and gives no formal privacy: the same image always has the "
     "same values, and whoever has these parameters can make them"
 )
@@ -24,7 +24,7 @@ _NEAREST: Final = (
 
 def notices(hold: Hold, geometry: Geometry) -> list[str]:
     """Say that nothing is secret, how many samples stay, and of which the degree was measured."""
-    found = [_NO_SECRET]
+    found = [_NOTHING_HIDDEN]
     channels, height, width = hold.values_shape(geometry)
     windows = -(-channels * height * width // hold.window)
     if not hold.degree:
