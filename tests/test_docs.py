@@ -19,6 +19,7 @@ from dpkit.errors import DpkitError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.release.card_text import VERIFY
 from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers.base import options_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -184,8 +185,9 @@ class TestTables:
             if line.startswith("| `--")
         ]
         listed = [(c[0].strip("`- ").replace("-", "_"), c[2].strip("`")) for c in cells]
-        assert listed == [(f.name, str(f.default)) for f in fields(SANITIZERS[name])]
-        for field, (_, values, *_) in zip(fields(SANITIZERS[name]), cells, strict=True):
+        options = options_of(SANITIZERS[name])
+        assert listed == [(f.name, str(f.default)) for f in options]
+        for field, (_, values, *_) in zip(options, cells, strict=True):
             for choice in field.metadata["choices"] or ():
                 assert f"`{choice}`" in values
 

@@ -25,7 +25,7 @@ _DOUBLE: Final = ir.DoubleType()
 
 
 @_emitted
-def turn_square(  # noqa: PLR0917 (numba knows no keyword-only arguments)
+def turn_square(
     _typing: Any,
     samples: Any,
     starts: Any,

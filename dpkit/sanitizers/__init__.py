@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
+from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Json
 
-SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix}
+SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix, "hold": Hold}
 
 __all__ = ["SANITIZERS", "sanitizer_of"]
 
