@@ -10,7 +10,7 @@ from dpkit.audit.findings import Exposed
 from dpkit.audit.holdings import holdings, missing
 from dpkit.leakage.denoise import denoised
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.types.audit import RUNGS, RungResult
+from dpkit.types.audit import RUNGS, WITH_KEY, RungResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,9 @@ def rung_results(
     rows = []
     for rung in RUNGS:
         of_rung = [result for result in results if result.rung == rung]
-        trials = [trial for trial in scored if trial.attack.rung == rung]
-        rows.append(_key_row(holder) if rung == "A8" else _row(rung, stage, of_rung, trials))
+        trials = [trial for trial in scored if trial.rung == rung]
+        is_way_back = rung == WITH_KEY and not of_rung
+        rows.append(_key_row(holder) if is_way_back else _row(rung, stage, of_rung, trials))
     return tuple(rows)
 
 
@@ -81,7 +82,7 @@ def with_key(stage: Stage) -> Recovery | None:
 
 def _key_row(holder: Recovery | None) -> RungResult:
     if holder is None:
-        said = "What was replaced does not come back: the key tells whose block stands where."
+        said = "The key alone gives no picture back: what was replaced or left out is gone."
         return RungResult("A8", 0, 0, "", None, None, said)
     said = "Whoever holds the key has the pictures, by design; nothing else protects them then."
     return RungResult("A8", 1, 1, HOLDER, holder.scores(), None, said)
@@ -91,7 +92,7 @@ def exposed_by_rung(stage: Stage, scored: Sequence[Trial]) -> tuple[Exposed, ...
     """Return for each rung the pictures of its best attack, the best recovered first."""
     found = []
     for rung in RUNGS:
-        trials = [trial for trial in scored if trial.attack.rung == rung]
+        trials = [trial for trial in scored if trial.rung == rung]
         strongest = max(trials, key=_mean_ssim, default=None)
         if strongest and strongest.found and strongest.images:
             best = np.argsort(-_alikeness(strongest.images), kind="stable")[:SHOWN]
