@@ -34,7 +34,8 @@ def rung_results(
         of_rung = [result for result in results if result.rung == rung]
         trials = [trial for trial in scored if trial.rung == rung]
         is_way_back = rung == WITH_KEY and not of_rung
-        rows.append(_key_row(holder) if is_way_back else _row(rung, stage, of_rung, trials))
+        row = _key_row(stage, holder) if is_way_back else _row(rung, stage, of_rung, trials)
+        rows.append(row)
     return tuple(rows)
 
 
@@ -80,7 +81,9 @@ def with_key(stage: Stage) -> Recovery | None:
     return Recovery.best_of([recovery(stage.originals, way, peak) for way in ways])
 
 
-def _key_row(holder: Recovery | None) -> RungResult:
+def _key_row(stage: Stage, holder: Recovery | None) -> RungResult:
+    if not stage.subject.sanitizer.is_keyed:
+        return RungResult("A8", 0, 0, "", None, None, "There is no key.")
     if holder is None:
         said = "The key alone gives no picture back: what was replaced or left out is gone."
         return RungResult("A8", 0, 0, "", None, None, said)

@@ -24,7 +24,7 @@ def cache(tmp_path):
 def asked(cache, at, kind="positive"):
     """Return the control and whether it was computed."""
     computed = []
-    found = cache.control(kind, ATTACK, at, lambda: computed.append(1) or FOUND)
+    found = cache.control(kind, (ATTACK, "A1"), at, lambda _: computed.append(1) or FOUND)
     return found, bool(computed)
 
 
@@ -67,7 +67,7 @@ def test_the_seed_of_an_audit_does_not_matter(cache):
 
 def test_a_control_that_was_cut_short_is_not_kept(cache):
     cut = replace(FOUND, measure=NOT_RUN, passed=False)
-    cache.control("positive", ATTACK, stage(kappa=16), lambda: cut)
+    cache.control("positive", (ATTACK, "A1"), stage(kappa=16), lambda _: cut)
     assert asked(cache, stage(kappa=16)) == (FOUND, True)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dpkit.audit.controls import null_control, positive_control, unkeyed, weakened
+from dpkit.audit.controls import carried_out
+from dpkit.audit.experiments import null, positive, unkeyed, weakened
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.sanitizers.mix import Mix
@@ -40,20 +41,26 @@ class TestValuesWithAFreshKeyEach:
     @pytest.mark.parametrize("kappa", [1, 16, 256])
     def test_have_the_energy_of_the_originals(self, kappa):
         asked = subject(kappa=kappa, n=200, more=0)
-        fresh, plain = unkeyed(asked), asked.sanitizer.plain(asked.originals, asked.geometry)
+        fresh, plain = unkeyed(asked).values, asked.sanitizer.plain(asked.originals, asked.geometry)
         assert fresh.dtype == plain.dtype
         assert (fresh**2).sum() == pytest.approx((plain**2).sum(), rel=0.1)
 
     def test_have_blocks_with_the_products_that_one_core_would_keep_on_average(self):
         asked = subject(kappa=2, n=2, more=0)
         plain = asked.sanitizer.plain(asked.originals, asked.geometry).reshape(2, 2, -1)
-        fresh = unkeyed(asked).reshape(2, 2, -1)
+        fresh = unkeyed(asked).values.reshape(2, 2, -1)
         assert fresh[0] @ fresh[0].T == pytest.approx(plain[0] @ plain[0].T, rel=0.35)
 
     def test_of_a_mixed_release_are_of_images_that_nobody_holds(self):
         asked = subject("mix", Lb=4, Wb=4, Ns=2)
         pieces = {image.tobytes() for image in np.moveaxis(asked.originals, -1, 1)}
-        assert not any(image.tobytes() in pieces for image in unkeyed(asked))
+        assert not any(image.tobytes() in pieces for image in unkeyed(asked).values)
+
+
+def control(make, name, like=MORPHED):
+    attack = ATTACKS[name]
+    experiment = make(attack, attack.rung, like)
+    return carried_out(experiment, attack, attack.rung, like.options, Effort())
 
 
 @pytest.mark.parametrize(
@@ -61,9 +68,9 @@ class TestValuesWithAFreshKeyEach:
 )
 class TestEveryQuickAttackOnMorphing:
     def test_succeeds_where_it_is_known_to(self, name):
-        found = positive_control(ATTACKS[name], MORPHED, Effort())
+        found = control(positive, name)
         assert found.passed, found
 
     def test_finds_nothing_where_every_image_has_a_key(self, name):
-        found = null_control(ATTACKS[name], MORPHED, Effort())
+        found = control(null, name)
         assert found.passed, found
