@@ -66,6 +66,16 @@ def test_any_plain_text_travels(manifest, name, statement, signer):
     assert Manifest.from_json(other.to_json().encode()) == other
 
 
+def test_rows_have_the_images_shape_unless_they_are_feature_maps(manifest):
+    geometry = manifest.geometry
+    own = (geometry.channels, geometry.height, geometry.width)
+    assert manifest.image_shape == own
+    assert "map_shape" not in json.loads(manifest.to_json())
+    maps = replace(manifest, map_shape=(128, 2, 1))
+    assert maps.image_shape == (128, 2, 1)
+    assert Manifest.from_json(maps.to_json().encode()) == maps
+
+
 def test_shape_and_type_of_targets_follow_the_task(manifest):
     assert (manifest.target_dtype, manifest.target_shape) == ("int64", ())
     assert manifest.image_shape == (3, 8, 6)
@@ -120,6 +130,9 @@ def test_what_is_no_manifest_is_refused(hostile):
         (("geometry", "width"), 65536),
         (("geometry", "depth"), 12),
         (("dtype",), "float64"),
+        (("map_shape",), [4, 8]),
+        (("map_shape",), [4, 8, 0]),
+        (("map_shape",), [4, 8, 65536]),
         (("task",), "other"),
         (("task",), "multi"),
         (("task",), "none"),
