@@ -95,7 +95,7 @@ def null(_attack: Attack, rung: str, like: Stage) -> Experiment | None:
     if rung == GALLERY:  # whoever is in the gallery must not be among the released
         made = unkeyed(_photographed(like.subject.sanitizer, like, seed=STRANGERS))
         made = replace(made, originals=subject.originals)
-    setting = OTHERS if like.subject.sanitizer.name in FEATURES else OWN_KEYS
+    setting = OTHERS if _is_mapped(like.subject.sanitizer) else OWN_KEYS
     return Experiment(made, setting, should_fall=False)
 
 
@@ -167,7 +167,14 @@ def weakened(sanitizer: Sanitizer, weak: Mapping[str, Json], geometry: Geometry)
 
 def unkeyed(subject: Subject) -> Subject:
     """Return the subject with values that tell nothing of its originals."""
-    return _WITHOUT_KEY.get(subject.sanitizer.name, _of_strangers)(subject)
+    if subject.sanitizer.name == "morph":
+        return _under_fresh_keys(subject)
+    return _of_other_pictures(subject) if _is_mapped(subject.sanitizer) else _of_strangers(subject)
+
+
+def _is_mapped(sanitizer: Sanitizer) -> bool:
+    """Say whether the known map stands for the sanitizer: it cannot be made of a seed alone."""
+    return bool(sanitizer.needs) or sanitizer.name in FEATURES
 
 
 def _under_fresh_keys(subject: Subject) -> Subject:
@@ -197,12 +204,6 @@ def _of_other_pictures(subject: Subject) -> Subject:
     rng = np.random.default_rng(subject.geometry.elements)
     pixels, _ = crops(PUBLIC, len(subject), subject.geometry, rng)
     return _mapped(subject, rng.permutation(pixels), subject)
-
-
-_WITHOUT_KEY: Final[Mapping[str, Callable[[Subject], Subject]]] = {
-    "morph": _under_fresh_keys,
-    **dict.fromkeys(FEATURES, _of_other_pictures),
-}
 
 
 def _fresh(blocks: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from dpkit.audit.options import Options
+from dpkit.audit.subject import with_treatment
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import KeystoreMissingError, UsageError
@@ -237,6 +238,7 @@ def _subject(
     subject = subject_of(
         opened.rows, *drawn, treated, task=manifest.task, options=request.options()
     )
+    subject = with_treatment(subject, key)
     if request.augconv or request.first_conv:
         augconv, first = _layers(request, keystore, sanitizer)
         subject = replace(subject, augconv=augconv, first_conv=first)

@@ -26,7 +26,7 @@ class _Maps(ImageSanitizer):
     channels: int = param(12, help="Channels of a map.")
     pooled: int = param(2, help="Pixels of a place of the map, a side.")
 
-    def fit(self, geometry, seed, supply=None):
+    def fit(self, _geometry, seed, _supply=None):
         words = Stream(derive(seed, "maps")).permutation(2**16)[: self.channels * 27]
         kernels = (words / 2**15 - 1).astype(np.float32).reshape(self.channels, 3, 3, 3)
         return Key(seed, {"kernels": kernels})
@@ -34,19 +34,19 @@ class _Maps(ImageSanitizer):
     def values_shape(self, geometry):
         return self.channels, geometry.height // self.pooled, geometry.width // self.pooled
 
-    def apply(self, batch, key, geometry, out=None):
+    def apply(self, batch, key, geometry):
         planes = np.moveaxis(batch.pixels, -1, 1) / np.float32(geometry.peak)
         with torch.no_grad():
             values = self.encoder(key, geometry)(torch.from_numpy(planes)).numpy()
         return SanitizedBatch(values.astype(np.float16), batch.targets, batch.ids, batch.groups)
 
-    def encoder(self, key, geometry):
+    def encoder(self, key, _geometry):
         kernels = torch.from_numpy(np.asarray(key.array("kernels")))
         return lambda x: nn.functional.avg_pool2d(
             nn.functional.conv2d(x, kernels, padding=1).relu(), self.pooled
         )
 
-    def training(self, geometry):
+    def training(self, _geometry):
         return {}
 
 

@@ -30,7 +30,7 @@ def run(view: AdversaryView, _effort: Effort) -> Reconstruction:
 
 def _are_maps(view: AdversaryView) -> bool:
     size = (view.geometry.height, view.geometry.width)
-    return all(are_maps(view.values, (c, *size)) for c in (1, view.geometry.channels))
+    return all(are_maps(view.values.shape[1:], (*size, c)) for c in (1, view.geometry.channels))
 
 
 ATTACK: Final = Attack(
