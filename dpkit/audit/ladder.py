@@ -64,7 +64,9 @@ def _sentence(rung: str, stage: Stage, results: Sequence[AttackResult]) -> str:
         return f"Nobody stands here: {missing(rung)}."
     won = [result for result in results if result.state == "succeeded"]
     if won:
-        said = [result.finding or result.sentence.split(". ")[0].rstrip(".") for result in won]
+        said = [result.finding for result in won if result.finding]
+        if pictured := [result for result in won if not result.finding]:
+            said.append(max(pictured, key=_reached).sentence.split(". ")[0].rstrip("."))
         return ". ".join(dict.fromkeys(part[0].upper() + part[1:] for part in said)) + "."
     if any(result.had_power for result in results):
         return "No attack of this rung succeeded; that is not a proof."
@@ -114,6 +116,10 @@ def _alikeness(score: Recovery) -> NDArray[np.float64]:
 
 def _mean_ssim(trial: Trial) -> float:
     return float(np.nan_to_num(trial.images.ssim.mean())) if trial.images else 0.0
+
+
+def _reached(result: AttackResult) -> float:
+    return result.images.ssim.mean.value if result.images and result.images.ssim else 0.0
 
 
 def _first_title(results: Sequence[AttackResult]) -> str:

@@ -8,7 +8,7 @@ is unknown, and the verdict leads with the count: fewer attacks are never more s
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from dpkit.leakage.utility import Labelled, measure_utility
 from dpkit.types.audit import WITH_KEY, AttackResult, Audit, Guess, PairsPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from dpkit.audit.cache import ControlCache
     from dpkit.audit.experiments import Experiment
@@ -116,15 +116,20 @@ def _tried(stage: Stage, guess: Recovery, cache: ControlCache, voice: Voice) -> 
     options = stage.options
     attacks = [a for a in ATTACKS.values() if a.is_for(stage.subject.sanitizer.name)]
     suite = [(attack, rung) for attack in attacks for rung in _rungs(attack, stage)]
-    deadline = time.monotonic() + options.budget_seconds
+    deadline, done = time.monotonic() + options.budget_seconds, dict[str, Tried]()
     for number, (attack, rung) in enumerate(suite):
         voice.progress("attacking: attacks", number, len(suite))
         if reason := _not_chosen(attack, options) or _not_held(rung, stage):
             yield Tried(attack, (), _result((attack, rung), None, "not tried", reason))
             continue
-        share = _share([one for one, _ in suite[number:] if not _not_chosen(one, options)])
-        effort = Effort((deadline - time.monotonic()) * share, options.seed, options.is_full)
-        yield _try((attack, rung), stage, guess, cache, effort)
+        if rung == WITH_KEY and attack.name in done:
+            yield _again(done[attack.name], stage)
+            continue
+        left = {a.name: a for a, _ in suite[number:] if not _not_chosen(a, options)}
+        seconds = (deadline - time.monotonic()) * _share(left.values())
+        effort = Effort(seconds, options.seed, options.is_full)
+        done[attack.name] = _try((attack, rung), stage, guess, cache, effort)
+        yield done[attack.name]
     voice.progress("attacking: attacks", len(suite), len(suite))
 
 
@@ -136,8 +141,16 @@ def _rungs(attack: Attack, stage: Stage) -> Sequence[str]:
     return fit or attack.rungs[:1]
 
 
-def _share(left: Sequence[Attack]) -> float:
-    """Return the share of the time that is left for the first of these attacks."""
+def _again(before: Tried, stage: Stage) -> Tried:
+    """Return what an attack reached with all known images, for the key holder: the same pairs."""
+    held = holdings(WITH_KEY, stage)[0].held
+    trials = tuple(replace(trial, rung=WITH_KEY, held=held) for trial in before.trials[-1:])
+    result = replace(before.result, rung=WITH_KEY, held=held, seconds=0.0)
+    return Tried(before.attack, trials, result)
+
+
+def _share(left: Collection[Attack]) -> float:
+    """Return the share of the time that is left for one of the attacks that are left."""
     trainings = sum(attack.is_trained for attack in left)
     return min(LARGEST_SHARE, 1 / (ROUNDS * trainings)) if trainings else LARGEST_SHARE
 
