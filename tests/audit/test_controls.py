@@ -10,9 +10,11 @@ from dpkit.leakage.attacks.attack import Effort
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.types import Geometry
+from tests.audit.mapped import PublicMaps, SecretMaps, mapped_stage
 from tests.audit.stages import stage, subject
 
 GEOMETRY = Geometry(3, 32, 32, 8)
+LEARNED = ["mlp", "deconvolution", "unet", "white-box"]
 MORPHED = stage(kappa=16, n=120)
 
 
@@ -57,10 +59,10 @@ class TestValuesWithAFreshKeyEach:
         assert not any(image.tobytes() in pieces for image in unkeyed(asked).values)
 
 
-def control(make, name, like=MORPHED):
+def control(make, name, like=MORPHED, rung="", seconds=600.0):
     attack = ATTACKS[name]
-    experiment = make(attack, attack.rung, like)
-    return carried_out(experiment, attack, attack.rung, like.options, Effort())
+    at = rung or attack.rung
+    return carried_out(make(attack, at, like), attack, at, like.options, Effort(seconds))
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,52 @@ class TestEveryQuickAttackOnMorphing:
     def test_finds_nothing_where_every_image_has_a_key(self, name):
         found = control(null, name)
         assert found.passed, found
+
+
+class TestLearningAWayBack:
+    """On photographs that everybody has, at the release's own shape, type and number of pairs."""
+
+    @pytest.mark.parametrize(
+        ("like", "rung"),
+        [
+            (mapped_stage(PublicMaps()), "A2"),
+            (mapped_stage(PublicMaps(pooled=4)), "A2"),
+            (mapped_stage(SecretMaps()), "A6"),
+            (mapped_stage(SecretMaps()), "A8"),
+        ],
+        ids=["public", "public, coarser", "known images", "key holder"],
+    )
+    def test_by_one_linear_map_succeeds_where_there_is_one_and_else_does_not(self, like, rung):
+        falls, tells_nothing = (control(m, "ridge-maps", like, rung) for m in (positive, null))
+        assert falls.passed, falls
+        assert falls.value > falls.limit
+        assert tells_nothing.passed, tells_nothing
+
+    def test_has_no_power_from_a_few_pairs(self):
+        few = mapped_stage(PublicMaps(pooled=16), n=44)
+        assert not control(positive, "ridge-maps", few).passed
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LEARNED)
+    def test_by_training_succeeds_there_too(self, name):
+        found = control(positive, name, mapped_stage(PublicMaps()), seconds=30)
+        assert found.passed, found
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LEARNED)
+    def test_by_training_finds_nothing_in_the_values_of_other_pictures(self, name):
+        found = control(null, name, mapped_stage(PublicMaps()), seconds=30)
+        assert found.passed, found
+
+    def test_of_a_release_is_tried_on_nothing_of_it(self):
+        like = mapped_stage(PublicMaps())
+        made = positive(ATTACKS["ridge-maps"], "A2", like)
+        held = {image.tobytes() for image in like.subject.originals}
+        assert not held & {image.tobytes() for image in made.subject.originals}
+        assert made.subject.values.dtype == like.subject.values.dtype
+        assert made.subject.values.shape == like.subject.values.shape
+
+
+def test_a_control_of_a_layer_is_made_only_where_a_layer_was_handed_over():
+    assert positive(ATTACKS["decode"], "A4", MORPHED) is None
+    assert null(ATTACKS["decode"], "A4", MORPHED) is None
