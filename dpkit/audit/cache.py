@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping  # noqa: TC003 (strict_json reads the annotations)
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from dpkit.audit.controls import NOT_RUN
-from dpkit.audit.experiments import EXPERIMENTS, SEED
+from dpkit.audit.experiments import EXPERIMENTS, SEED, digests
 from dpkit.errors import DpkitError
 from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.strict_json import dump, load
@@ -47,16 +47,19 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class ControlCache:
-    """A folder of controls; None keeps nothing.
+    """A folder of controls for one audit; None keeps nothing.
 
     Parameters
     ----------
     write
         Writes a private file.
+    made
+        Digests of what the controls of this audit are carried out on, by its name.
     """
 
     folder: Path | None
     write: Callable[[Path, list[bytes]], None]
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def control(
         self,
@@ -77,13 +80,20 @@ class ControlCache:
             return None
         if self.folder is None:
             return carry_out(experiment)
-        path, arrays = self.folder / f"{_digest(kind, at, stage)}.json", experiment.digests()
-        if (held := _held(path)) and dict(held.arrays) == arrays:
+        path = self.folder / f"{_digest(kind, at, stage)}.json"
+        if (held := _held(path)) and dict(held.arrays) == self._arrays(experiment):
             return replace(held.control, is_cached=True)
-        found = carry_out(experiment)
+        subject = experiment.make()
+        found = carry_out(replace(experiment, make=lambda: subject))
         if found.measure != NOT_RUN:
-            self.write(path, [dump(Kept(VERSION, found, arrays)).encode()])
+            self.write(path, [dump(Kept(VERSION, found, digests(subject))).encode()])
         return found
+
+    def _arrays(self, experiment: Experiment) -> dict[str, str]:
+        """Return the digests of an experiment's arrays, which are made once an audit."""
+        if experiment.name not in self.made:
+            self.made[experiment.name] = digests(experiment.make())
+        return self.made[experiment.name]
 
 
 def _held(path: Path) -> Kept | None:

@@ -45,8 +45,8 @@ def carried_out(
     experiment: Experiment, attack: Attack, rung: str, options: Options, effort: Effort
 ) -> Control:
     """Attack the experiment; passed where what should fall falls, and nothing else."""
-    setting = experiment.setting
-    subject = experiment.finish(experiment.subject) if experiment.finish else experiment.subject
+    setting, subject = experiment.setting, experiment.make()
+    subject = experiment.finish(subject) if experiment.finish else subject
     small = replace(options, images=min(options.images, MOST_SCORED), attacks=None, seed=SEED)
     stage = Stage.of(subject, small)
     tried = [attempt(attack, holding, stage.originals, effort) for holding in _easiest(rung, stage)]

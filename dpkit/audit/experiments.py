@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,6 +51,10 @@ class Experiment:
 
     Parameters
     ----------
+    name
+        Of what `make` makes: for one stage, the same name is the same release.
+    make
+        Makes the release.
     setting
         What is attacked, in words.
     should_fall
@@ -58,18 +63,16 @@ class Experiment:
         Adds what is made only where the control is carried out.
     """
 
-    subject: Subject
+    name: str
+    make: Callable[[], Subject]
     setting: str
     should_fall: bool
     finish: Callable[[Subject], Subject] | None = None
 
-    def digests(self) -> dict[str, str]:
-        """Return SHA-256 of the arrays that decide what is found."""
-        subject = self.subject
-        arrays = {"originals": subject.originals, "values": subject.values}
-        return {name: _digest(array) for name, array in arrays.items()} | {
-            "others": _digest(subject.others)
-        }
+
+def digests(subject: Subject) -> dict[str, str]:
+    """Return SHA-256 of the arrays that decide what a control finds."""
+    return {name: _digest(getattr(subject, name)) for name in ("originals", "values", "others")}
 
 
 def _digest(array: NDArray[Any]) -> str:
@@ -90,13 +93,20 @@ def null(_attack: Attack, rung: str, like: Stage) -> Experiment | None:
     """Return a release that tells nothing; None for attacks on C^ac, which belongs to one key."""
     if rung in LAYER_RUNGS:
         return None
-    subject = _photographed(like.subject.sanitizer, like)
-    made = unkeyed(subject)
-    if rung == GALLERY:  # whoever is in the gallery must not be among the released
-        made = unkeyed(_photographed(like.subject.sanitizer, like, seed=STRANGERS))
-        made = replace(made, originals=subject.originals)
     setting = OTHERS if _is_mapped(like.subject.sanitizer) else OWN_KEYS
-    return Experiment(made, setting, should_fall=False)
+    name, make = ("strangers", _strangers) if rung == GALLERY else ("unkeyed", _unkeyed)
+    return Experiment(name, partial(make, like), setting, should_fall=False)
+
+
+def _unkeyed(like: Stage) -> Subject:
+    return unkeyed(_photographed(like.subject.sanitizer, like))
+
+
+def _strangers(like: Stage) -> Subject:
+    """Return a release of none of those who are in the gallery."""
+    held = _photographed(like.subject.sanitizer, like)
+    made = unkeyed(_photographed(like.subject.sanitizer, like, seed=STRANGERS))
+    return replace(made, originals=held.originals)
 
 
 EXPERIMENTS: Final[Mapping[str, Callable[[Attack, str, Stage], Experiment | None]]] = {
@@ -106,11 +116,14 @@ EXPERIMENTS: Final[Mapping[str, Callable[[Attack, str, Stage], Experiment | None
 
 
 def _by_weak_parameters(attack: Attack, like: Stage) -> Experiment:
+    said = ", ".join(f"{name} {value}" for name, value in attack.weak.items())
+    return Experiment(attack.name, partial(_weak_release, attack, like), said, should_fall=True)
+
+
+def _weak_release(attack: Attack, like: Stage) -> Subject:
     weak = weakened(like.subject.sanitizer, attack.weak, like.subject.geometry)
     subject = _photographed(weak, like, more=len(like.subject.others))
-    subject = _released(subject, _seed(attack, weak, like))
-    said = ", ".join(f"{name} {value}" for name, value in attack.weak.items())
-    return Experiment(subject, said, should_fall=True)
+    return _released(subject, _seed(attack, weak, like))
 
 
 def _by_fresh_layer(attack: Attack, like: Stage) -> Experiment | None:
@@ -119,9 +132,9 @@ def _by_fresh_layer(attack: Attack, like: Stage) -> Experiment | None:
         return None
     sanitizer = like.subject.sanitizer
     seed = _seed(attack, sanitizer, like)
-    subject = released_under_key(_photographed(sanitizer, like), seed)
     return Experiment(
-        subject,
+        attack.name,
+        lambda: released_under_key(_photographed(sanitizer, like), seed),
         "a layer with random kernels, under a key of its own",
         should_fall=True,
         finish=lambda subject: with_fresh_layer(subject, layer, conv, seed),
@@ -129,9 +142,13 @@ def _by_fresh_layer(attack: Attack, like: Stage) -> Experiment | None:
 
 
 def _by_known_map(like: Stage) -> Experiment:
+    said = "a linear map of the same shape, without noise"
+    return Experiment("known map", partial(_known_release, like), said, should_fall=True)
+
+
+def _known_release(like: Stage) -> Subject:
     subject = _photographed(like.subject.sanitizer, like)
-    subject = _mapped(subject, subject.originals, like.subject)
-    return Experiment(subject, "a linear map of the same shape, without noise", should_fall=True)
+    return _mapped(subject, subject.originals, like.subject)
 
 
 def _mapped(subject: Subject, pixels: NDArray[Any], like: Subject) -> Subject:

@@ -25,8 +25,8 @@ def cache(tmp_path):
 
 
 def asked(cache, at, kind="positive"):
-    """Return the control and whether it was computed."""
-    computed = []
+    """Return the control and whether it was computed, in another audit than the one before."""
+    computed, cache = [], ControlCache(cache.folder, cache.write)
     found = cache.control(kind, (ATTACK, "A1"), at, lambda _: computed.append(1) or FOUND)
     return found, bool(computed)
 

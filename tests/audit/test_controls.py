@@ -115,11 +115,11 @@ class TestLearningAWayBack:
 
     def test_of_a_release_is_tried_on_nothing_of_it(self):
         like = mapped_stage(PublicMaps())
-        made = positive(ATTACKS["ridge-maps"], "A2", like)
+        made = positive(ATTACKS["ridge-maps"], "A2", like).make()
         held = {image.tobytes() for image in like.subject.originals}
-        assert not held & {image.tobytes() for image in made.subject.originals}
-        assert made.subject.values.dtype == like.subject.values.dtype
-        assert made.subject.values.shape == like.subject.values.shape
+        assert not held & {image.tobytes() for image in made.originals}
+        assert made.values.dtype == like.subject.values.dtype
+        assert made.values.shape == like.subject.values.shape
 
 
 def test_a_control_of_a_layer_is_made_only_where_a_layer_was_handed_over():
