@@ -219,6 +219,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
         "dropped": [list(entry) for entry in dropped],

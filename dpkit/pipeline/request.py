@@ -60,6 +60,8 @@ class ReleaseRequest:
         The folder of images; the release's folder, which must not exist.
     model
         The weights of the network that the sanitizer needs, safetensors or a state dict.
+    with_remote
+        Whether the rest of the sanitizer's network goes into the release.
     key_id
         A data key to use again; geometry, parameters, classes and split then come from it.
     table
@@ -88,6 +90,7 @@ class ReleaseRequest:
     read: ReadOptions = field(default_factory=ReadOptions)
     split: Split = field(default_factory=Split)
     model: Path | None = None
+    with_remote: bool = False
     key_id: str | None = None
     added_classes: tuple[str, ...] = ()
     hide_classes: bool = False
@@ -152,6 +155,7 @@ class ReleaseRequest:
             "read": asdict(self.read),
             "split": asdict(self.split),
             **({"model": str(self.model.resolve())} if self.model else {}),
+            **({"with_remote": True} if self.with_remote else {}),
             "rest": [
                 self.key_id,
                 self.added_classes,

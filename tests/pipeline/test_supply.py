@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from torch import nn
 
-from dpkit.developer.dataset import ReleaseDataset
+from dpkit.developer import ReleaseDataset, remote_part
 from dpkit.errors import IntegrityError, UsageError
+from dpkit.keystore.keys import open_key
 from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
+from dpkit.nets import REMOTES
 from dpkit.pipeline import ReleaseRequest, make_release
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.state import state_root
@@ -21,10 +24,16 @@ from dpkit.plan import Split
 from dpkit.release.verify import verify
 from dpkit.sanitize import Sanitize
 from dpkit.sanitizers import SANITIZERS
-from dpkit.sanitizers.base import ImageSanitizer, param
+from dpkit.sanitizers.base import REMOTE, ImageSanitizer, param
 from dpkit.types import Key, Rows, SanitizedBatch
+from dpkit.types.supply import Weights
 
 STEPS = 3
+HEAD = {"weight": (3, 4 * 8 * 8), "bias": (3,)}
+
+
+def head(*, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, classes))
 
 
 class Killed(BaseException):
@@ -43,6 +52,7 @@ class Learned(ImageSanitizer):
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
     may_need: ClassVar[frozenset] = frozenset({"images"})
+    has_remote: ClassVar[bool] = True
     killed_at: ClassVar[int] = 0
     seen: ClassVar[list[Any]] = []
 
@@ -76,7 +86,12 @@ class Learned(ImageSanitizer):
             if self.killed_at and step == self.killed_at:
                 raise Killed
             supply.checkpoints.save({"done": step + 1}, {"filters": filters[: step + 1]})
-        return Key(seed, {"filters": self.gain * filters})
+        rest = {f"{REMOTE}1.{name}": rng.random(shape) for name, shape in HEAD.items()}
+        return Key(seed, {"filters": self.gain * filters, **rest})
+
+    def remote(self, key, _geometry):
+        rest = {n.removeprefix(REMOTE): key.array(n) for n in key.names() if n.startswith(REMOTE)}
+        return Weights(rest, "", {"network": "head", "arguments": json.dumps({"classes": 3})})
 
     def values_shape(self, geometry):
         return 4, geometry.height // 2, geometry.width // 2
@@ -121,6 +136,11 @@ def learned(monkeypatch):
     monkeypatch.setattr(Learned, "killed_at", 0)
     monkeypatch.setattr(Learned, "seen", [])
     return Learned
+
+
+@pytest.fixture
+def known_head(monkeypatch):
+    monkeypatch.setitem(REMOTES, "head", head)
 
 
 @pytest.fixture
@@ -189,6 +209,39 @@ def test_a_key_encodes_new_images_and_is_not_fitted_again(learned, keystore, req
     geometry = encode.geometry
     shape = (2, geometry.height, geometry.width, geometry.channels)
     assert encode(np.zeros(shape, np.uint8)).shape == (2, 4, 8, 8)
+
+
+def test_the_rest_of_the_network_is_in_the_release_only_where_it_was_asked_for(
+    learned, keystore, request_of
+):
+    published = make_release(request_of(learned()), keystore)
+    assert not (published.release / "remote.safetensors").exists()
+    with pytest.raises(UsageError, match="holds no rest of a network"):
+        remote_part(published.release)
+
+
+@pytest.mark.usefixtures("known_head")
+def test_the_rest_of_the_network_answers_released_values(learned, keystore, request_of):
+    published = make_release(request_of(learned(), with_remote=True), keystore)
+    verify(published.release)
+    network = remote_part(published.release)
+    values, _ = ReleaseDataset(published.release, split="all")[0]
+    sealed = open_key(keystore.get(published.key_id, "key"))
+    weight, bias = (sealed.array(f"{REMOTE}1.{n}").astype("f4") for n in ("weight", "bias"))
+    expected = weight @ values.numpy().reshape(-1) + bias
+    assert np.allclose(network(values[None]).detach().numpy()[0], expected, rtol=1e-4, atol=1e-4)
+    assert not network.training
+    assert "remote_part" in (published.release / "README.md").read_text()
+
+
+def test_a_rest_that_does_not_fit_is_refused(learned, keystore, request_of, monkeypatch):
+    monkeypatch.setitem(REMOTES, "head", lambda *, classes: nn.Linear(5, classes))
+    published = make_release(request_of(learned(), with_remote=True), keystore)
+    with pytest.raises(IntegrityError, match="weights do not fit"):
+        remote_part(published.release)
+    monkeypatch.delitem(REMOTES, "head")
+    with pytest.raises(UsageError, match="knows no network"):
+        remote_part(published.release)
 
 
 def test_a_checkpoint_is_sealed_and_belongs_to_its_images(keystore):
