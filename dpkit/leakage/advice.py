@@ -32,7 +32,23 @@ MIX: Final[Mapping[str, str]] = {
     "A7": "Larger blocks name their owner less surely; nothing in this method hides an image from "
     "somebody who holds it.",
 }
-ADVICE: Final[Mapping[str, Mapping[str, str]]] = {"morph": MORPH, "mix": MIX}
+NO_SECRET: Final = (
+    "Nothing secret stands between picture and release, so anybody learns the way back: take a "
+    "larger --window or a deeper --layer, or a sanitizer that has a key."
+)
+HOLD: Final[Mapping[str, str]] = {"A0": NO_SECRET, "A2": NO_SECRET, "A3": NO_SECRET}
+ENCODER: Final[Mapping[str, str]] = {
+    "A0": "The picture shows through the map: cut the network deeper.",
+    "A6": "Leave out every picture that the developer may know: pairs of picture and map teach the "
+    "way back. A deeper cut, and more weight on the loss against attackers, leave less to learn.",
+}
+ADVICE: Final[Mapping[str, Mapping[str, str]]] = {
+    "morph": MORPH,
+    "mix": MIX,
+    "hold": HOLD,
+    "obfuscate": ENCODER,
+    "partition": ENCODER,
+}
 CONTRACT: Final = (
     "This is obfuscation, not encryption and not differential privacy: release to known people, "
     "under a contract."
