@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dpkit.errors import UsageError
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Json
 
-SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix}
+SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
+    "morph": Morph,
+    "mix": Mix,
+    "pixelate": Pixelate,
+}
 
 __all__ = ["SANITIZERS", "sanitizer_of"]
 
