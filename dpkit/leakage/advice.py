@@ -38,11 +38,11 @@ PIXELATE: Final[Mapping[str, str]] = {
     "A7": "Whose picture it is was not promised: take a --neighborhood as large as what must not "
     "be told, with an --epsilon of about 1; give only to people who hold none of the originals.",
 }
-NO_SECRET: Final = (
+ANYBODY: Final = (
     "Nothing secret stands between picture and release, so anybody learns the way back: take a "
     "larger --window or a deeper --layer, or a sanitizer that has a key."
 )
-HOLD: Final[Mapping[str, str]] = {"A0": NO_SECRET, "A2": NO_SECRET, "A3": NO_SECRET}
+HOLD: Final[Mapping[str, str]] = {"A0": ANYBODY, "A2": ANYBODY, "A3": ANYBODY}
 ENCODER: Final[Mapping[str, str]] = {
     "A0": "The picture shows through the map: cut the network deeper.",
     "A6": "Leave out every picture that the developer may know: pairs of picture and map teach the "
