@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dpkit.errors import GateError, UsageError
-from dpkit.types.audit import ON_RELEASE, VERDICTS
+from dpkit.types.audit import ON_RELEASE, VERDICTS, WITH_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +106,8 @@ class Condition:
 
 
 def _refuse_unfinished(audit: Audit) -> None:
-    cut = [attack.title for attack in audit.attacks if attack.state in {"timed out", "crashed"}]
+    counted = [attack for attack in audit.attacks if attack.rung != WITH_KEY]
+    cut = [attack.title for attack in counted if attack.state in {"timed out", "crashed"}]
     if cut:
         raise GateError(
             f"--require cannot be judged: {len(cut)} attacks did not end, such as {cut[0]!r}",

@@ -11,6 +11,7 @@ import numpy as np
 from dpkit.audit.halves import OneGroupError
 from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS, Options
 from dpkit.audit.round_trips import RoundTrips
+from dpkit.audit.subject import with_treatment
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
@@ -198,6 +199,7 @@ def _attacked(
     sample, numbers, restored = drawn
     treated = (run.sanitizer, run.geometry, restored)
     subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
+    subject = with_treatment(subject, run.key)
     try:
         return attack(subject, options, voice)
     except OneGroupError as error:

@@ -23,6 +23,7 @@ RUNGS: Final[Mapping[str, str]] = {
     "A7": "the shards and the originals in no order, or a gallery that holds them",
     "A8": "the key",
 }
+WITH_KEY: Final = "A8"  # what is reached there is no part of the verdict
 MOST_TRAINED: Final = {True: 5_000, False: 1_500}  # images of `--utility`, full and quick
 ON_RELEASE: Final = "the release"  # `UtilityScore.trained_on`
 STATES: Final = ("succeeded", "no success", "no power", "timed out", "crashed", "not tried")

@@ -241,7 +241,7 @@ class LeakageReport:
     def attacks(self) -> tuple[str, ...]:
         """Names of the attacks that were carried out and had power; the others count as not run."""
         results = self.audit.attacks if self.audit else ()
-        return tuple(found.name for found in results if found.had_power)
+        return tuple(dict.fromkeys(found.name for found in results if found.had_power))
 
     @property
     def attacks_run(self) -> bool:

@@ -1,6 +1,7 @@
 """`dpkit audit`, and the audit before a release is published."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,59 @@ class TestAPublishedRelease:
     )
     def test_is_not_attacked_with_words_that_cannot_work(self, invoke, released, words, said):
         assert said in invoke("audit", released, *words, code=2).err
+
+
+class TestTwoMixedReleasesOfTheSameImages:
+    WORDS = ("--Lb", 4, "--Wb", 4, "--Ns", 4, "--Nt", 1)
+
+    @pytest.fixture
+    def mixed(self, invoke, images, tmp_path):
+        """Mix the images twice."""
+        for name in ("first", "second"):
+            invoke("mix", images, *self.WORDS, "--out", name, "--allow-remix")
+        return tmp_path / "first", tmp_path / "second"
+
+    def versions(self, invoke, *words):
+        page = invoke("audit", *words, "--quick", "--json").json["private_report"]
+        attacks = report(Path(page).parent)["audit"]["attacks"]
+        return next(one for one in attacks if one["name"] == "versions")
+
+    def test_give_more_together_than_one(self, invoke, mixed):
+        first, second = mixed
+        alone = self.versions(invoke, second)
+        assert alone["state"] == "not tried"
+        assert "no other version" in alone["reason"]
+        both = self.versions(invoke, second, "--earlier", first)
+        assert both["held"] == "an earlier release of the same images"
+        assert both["figures"]["versions"] == 2
+        assert both["images"]["ncc"]["mean"]["value"] > self.eye(invoke, second) + 0.05
+
+    def eye(self, invoke, release):
+        page = invoke("audit", release, "--quick", "--json").json["private_report"]
+        attacks = report(Path(page).parent)["audit"]["attacks"]
+        seen = next(one for one in attacks if one["name"] == "view")
+        return seen["images"]["ncc"]["mean"]["value"]
+
+    def test_are_named_where_only_one_is_at_hand(self, invoke, mixed):
+        _, second = mixed
+        assert "which is not at hand" in invoke("audit", second, "--quick").err
+
+    def test_must_be_of_the_same_kind_and_not_the_same(self, invoke, mixed, released):
+        _, second = mixed
+        words = ("audit", second, "--quick", "--earlier")
+        assert "is the release itself" in invoke(*words, second, code=2).err
+        assert "same kind, size and type" in invoke(*words, released, code=2).err
+        assert "side by side" in invoke("audit", released, "--earlier", second, code=2).err
+
+    def test_of_other_images_are_no_versions(self, invoke, mixed, images, tmp_path):
+        _, second = mixed
+        for path in sorted(images.rglob("*.png")):
+            turned = tmp_path / "turned" / path.relative_to(images)
+            turned.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(Image.open(path))[::-1]).save(turned)
+        invoke("mix", tmp_path / "turned", *self.WORDS, "--out", "others")
+        said = invoke("audit", second, "--quick", "--earlier", tmp_path / "others", code=2).err
+        assert "holds none of the 60 attacked images" in said
 
 
 class TestAConditionOnAPublishedRelease:
