@@ -81,6 +81,11 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
     help="Train a small network on originals and release, and report both.",
 )
 @click.option(
+    "--faces/--no-faces",
+    default=None,
+    help="Look for faces, and whose they are (extra faces); by default unless --quick.",
+)
+@click.option(
     "--require",
     default="",
     metavar="EXPR",
@@ -101,6 +106,7 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
     seed: int,
     require: str,
     *,
+    faces: bool | None,
     quick: bool,
     augconv: bool,
     utility: bool,
@@ -130,6 +136,7 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
         budget_seconds=_seconds(budget),
         seed=seed,
         utility=utility,
+        faces=faces,
         require=require,
     )
     store = keystore.open()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from dpkit.audit.options import Options
+from dpkit.audit.options import Options, faces_wanted
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import KeystoreMissingError, UsageError
@@ -69,6 +69,8 @@ class AuditRequest:
         A first layer whose Aug-Conv is made in memory, attacked and thrown away.
     public
         A folder of pictures that the adversary may hold.
+    faces
+        Whether faces are looked for; None: in the full audit, where the extra is installed.
     require
         A condition on the figures; empty requires nothing.
 
@@ -87,9 +89,11 @@ class AuditRequest:
     budget_seconds: float = Options().budget_seconds
     seed: int = 0
     utility: bool = False
+    faces: bool | None = None
     require: str = ""
 
     def __post_init__(self) -> None:
+        faces_wanted(self.faces, self.mode)
         if self.require:
             parse_condition(self.require)
         if self.augconv and self.first_conv:
@@ -102,7 +106,7 @@ class AuditRequest:
         """Return what the engine is asked to do."""
         return Options(
             self.mode, self.attacks, self.images, self.pairs, self.budget_seconds, self.seed,
-            self.utility,
+            self.utility, faces_wanted(self.faces, self.mode),
         )  # fmt: skip
 
 

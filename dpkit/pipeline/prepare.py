@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.options import faces_wanted
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key, seal_key
@@ -240,6 +241,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "faces": faces_wanted(request.faces, request.audit),
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
         "dropped": [list(entry) for entry in dropped],

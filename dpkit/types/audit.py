@@ -25,6 +25,11 @@ RUNGS: Final[Mapping[str, str]] = {
 }
 MOST_TRAINED: Final = {True: 5_000, False: 1_500}  # images of `--utility`, full and quick
 ON_RELEASE: Final = "the release"  # `UtilityScore.trained_on`
+# `FaceScores.what`, beside the keys of `RUNGS`; a guess has its name after `GUESS`
+ORIGINALS: Final = "the originals"
+RELEASE: Final = "the release, as it is seen"
+SAME_GROUP: Final = "another original of the same group"
+GUESS: Final = "guess: "
 STATES: Final = ("succeeded", "no success", "no power", "timed out", "crashed", "not tried")
 VERDICTS: Final = ("broken", "leaks", "none", "unknown")
 
@@ -240,6 +245,55 @@ class Utility:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceScores:
+    """What one set of pictures shows of originals that have a face.
+
+    Parameters
+    ----------
+    what
+        The pictures: `ORIGINALS`, `RELEASE`, a rung, a guess, or another picture of the group.
+    n
+        Pictures, each of an original with a face.
+    detected
+        Share in which a face is found.
+    links
+        How well descriptions of the face tell whose original is whose, among one original of each
+        group; None where these are too few.
+    auc
+        How often a true pair is nearer than a false one; ties count half.
+    matched
+        Share that lies near enough to its own original to pass as the same person.
+    """
+
+    what: str
+    n: int
+    detected: Interval
+    links: LinkScores | None
+    auc: float | None
+    matched: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFindings:
+    """Faces on originals, release and reconstructions.
+
+    Parameters
+    ----------
+    looked, with_face
+        Scored originals that were looked at, and those that hold a face.
+    scores
+        By set of pictures; empty where too few originals hold a face, or the figures are withheld.
+    sentence
+        In plain words.
+    """
+
+    looked: int
+    with_face: int
+    scores: tuple[FaceScores, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The top line.
 
@@ -292,6 +346,8 @@ class Audit:
     pairs_needed
         The fewest known images with a mean SSIM of 0.5 and 0.9, by `0.5` and `0.9`; None where
         the curve did not reach it.
+    faces
+        None where no faces were looked for.
     """
 
     mode: str
@@ -311,3 +367,4 @@ class Audit:
     pairs: tuple[PairsPoint, ...]
     pairs_needed: Mapping[str, int | None]
     utility: Utility | None
+    faces: FaceFindings | None

@@ -17,7 +17,7 @@ from dpkit.types.images import Geometry  # noqa: TC001 (strict_json reads the an
 from dpkit.types.json_schema import schema
 from dpkit.types.strict_json import dump, load
 
-VERSION: Final = 2
+VERSION: Final = 3
 LEAST_IMAGES: Final = 20
 PERCENTILES: Final = ("1", "5", "25", "50", "75", "95", "99")
 
@@ -149,7 +149,8 @@ class LeakageReport:
     Parameters
     ----------
     version
-        2; a report of version 1 is read as one without an audit.
+        3; a report of version 1 is read as one without an audit, one of version 2 as one for which
+        no faces were looked for.
     release_id, created, tool
         As in the manifest.
     sanitizer, parameters, geometry
@@ -223,7 +224,7 @@ class LeakageReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeakageReport:
-        """Read a stranger's `report.json`, of this version or of version 1.
+        """Read a stranger's `report.json`, of this version or of an older one.
 
         Raises
         ------
@@ -232,7 +233,7 @@ class LeakageReport:
         IntegrityError
             It is not exactly a report.
         """
-        return load(cls, text, "report.json", VERSION, upgrades={1: _from_version_1})
+        return load(cls, text, "report.json", VERSION, upgrades=_UPGRADES)
 
 
 def power(verdict: Verdict) -> str:
@@ -249,8 +250,21 @@ def statement_of(audit: Audit | None) -> str:
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 2 has it; version 1 had no audit, and named no attack."""
+    """Return the content as this version has it; version 1 had no audit, and named no attack."""
     newer = {**content, "version": VERSION, "audit": None}
     if newer.pop("attacks", None) != [] or "audit" in content:
         raise IntegrityError("report.json of version 1 has an empty list of attacks and no audit")
     return newer
+
+
+def _from_version_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content as this version has it; version 2 had no faces in an audit."""
+    audit = content.get("audit")
+    if isinstance(audit, dict):
+        if "faces" in audit:
+            raise IntegrityError("report.json of version 2 has no faces in its audit")
+        audit = {**audit, "faces": None}
+    return {**content, "version": VERSION, "audit": audit}
+
+
+_UPGRADES: Final = {1: _from_version_1, 2: _from_version_2}

@@ -116,6 +116,7 @@ def audit(verdict, rungs, attacks, **fields):
         "pairs": (),
         "pairs_needed": {"0.5": None, "0.9": None},
         "utility": None,
+        "faces": None,
     }
     return Audit(
         verdict=verdict,
