@@ -23,9 +23,11 @@ from dpkit.leakage.face_scores import (
 )
 from dpkit.leakage.faces import fitted_to, largest, usual_place
 from dpkit.leakage.guesses import guesses
+from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.view import are_maps, flattened, viewed
 from dpkit.types.audit import (
     GUESS,
+    MIRRORED,
     ORIGINALS,
     RELEASE,
     RUNGS,
@@ -71,7 +73,9 @@ def find_faces(stage: Stage, scored: Sequence[Trial]) -> FaceFindings:
     scores: list[FaceScores] = []
     if len(with_face) >= LEAST_FACES:
         looked = _Looked.at(stage, faces, with_face, boxes[with_face])
-        scores = [*looked.truth(), *looked.seen(scored)]
+        every = exact_share(len(with_face), len(rows))
+        scores = [FaceScores(ORIGINALS, len(rows), every, None, None, None)]
+        scores += [*looked.truth(), *looked.seen(scored)]
     said = faces_sentence(len(rows), len(with_face), scores)
     return FaceFindings(len(rows), len(with_face), tuple(scores), said)
 
@@ -97,9 +101,8 @@ class _Looked:
         return cls(stage, faces, rows, known, usual_place(boxes), gallery)
 
     def truth(self) -> Iterator[FaceScores]:
-        """Yield the scores of the originals themselves, and of others of the same groups."""
-        everywhere = np.ones(len(self.rows), np.bool_)
-        yield face_scores(ORIGINALS, everywhere, self.known, self.gallery)
+        """Yield what can be told at best: of mirrored originals, and of others of the groups."""
+        yield self._scored(MIRRORED, self.stage.originals[self.rows][:, :, ::-1])
         groups = self.stage.subject.groups[self.stage.halves.scored[self.rows]]
         same = same_group_scores(self.known, groups, self.gallery, SAME_GROUP)
         if same:
@@ -108,7 +111,7 @@ class _Looked:
     def seen(self, scored: Sequence[Trial]) -> Iterator[FaceScores]:
         """Yield the scores of release, reconstructions and guesses."""
         yield self._scored(RELEASE, _released(self.stage)[self.rows])
-        for rung in RUNGS:
+        for rung in list(RUNGS)[1:]:  # the first sees what the release shows
             trials = [trial for trial in scored if trial.attack.rung == rung]
             if trials:
                 yield self._scored(rung, _best_pictures(trials, self.rows))

@@ -19,7 +19,7 @@ import numpy as np
 from dpkit.leakage.faces import SAME_PERSON
 from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.linkage import score_links
-from dpkit.types.audit import GUESS, RELEASE, RUNGS, FaceScores
+from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, FaceScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 LEAST_FACES: Final = 5  # originals with a face, or groups in a gallery: below, nothing is scored
+
+KNOWN_AGAIN: Final = 0.5  # of mirrored originals: below, the recogniser has no power here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +110,15 @@ def faces_sentence(looked: int, with_face: int, scores: Sequence[FaceScores]) ->
     rungs = [one for one in scores if one.what in RUNGS and one.what != "A8"]
     said.append(_shows("attacks without the key show one", rungs))
     said.append(_shows("a guess shows one", [one for one in scores if one.what.startswith(GUESS)]))
-    return f"{held}. Of these, {', '.join(filter(None, said))}."
+    return f"{held}. Of these, {', '.join(filter(None, said))}.{_doubt(scores)}"
+
+
+def _doubt(scores: Sequence[FaceScores]) -> str:
+    """Say where the recogniser does not even know a mirrored original again; else nothing."""
+    for one in scores:
+        if one.what == MIRRORED and one.links and one.links.top1.low < KNOWN_AGAIN:
+            return " Mirrored originals are not known again either: whose they are is unknown."
+    return ""
 
 
 def _shows(words: str, scores: Sequence[FaceScores]) -> str:

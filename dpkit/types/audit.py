@@ -28,6 +28,7 @@ ON_RELEASE: Final = "the release"  # `UtilityScore.trained_on`
 # `FaceScores.what`, beside the keys of `RUNGS`; a guess has its name after `GUESS`
 ORIGINALS: Final = "the originals"
 RELEASE: Final = "the release, as it is seen"
+MIRRORED: Final = "the originals, mirrored"
 SAME_GROUP: Final = "another original of the same group"
 GUESS: Final = "guess: "
 STATES: Final = ("succeeded", "no success", "no power", "timed out", "crashed", "not tried")
@@ -251,14 +252,14 @@ class FaceScores:
     Parameters
     ----------
     what
-        The pictures: `ORIGINALS`, `RELEASE`, a rung, a guess, or another picture of the group.
+        The pictures: `ORIGINALS`, `MIRRORED`, `SAME_GROUP`, `RELEASE`, a rung, or a guess.
     n
-        Pictures, each of an original with a face.
+        Pictures, each of an original with a face; of `ORIGINALS` all that were looked at.
     detected
         Share in which a face is found.
     links
         How well descriptions of the face tell whose original is whose, among one original of each
-        group; None where these are too few.
+        group; None where these are too few, and for the originals themselves.
     auc
         How often a true pair is nearer than a false one; ties count half.
     matched
