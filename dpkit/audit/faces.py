@@ -1,9 +1,9 @@
 """Faces on the scored originals, on the release, and on what each rung's attacks made of it.
 
 An attacker's picture counts as it is, with noise filtered, on a contrast of its own, or as a
-negative, whichever first shows a face; guesses gain by it as much. Where nearly all originals have
-their face in one place, a picture without a detected face is described at that place: whoever holds
-pictures of the same kind knows it.
+negative, whichever shows a face most surely; guesses gain by it as much. Where nearly all
+originals have their face in one place, a picture without a detected face is described at that
+place: whoever holds pictures of the same kind knows it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def find_faces(stage: Stage, scored: Sequence[Trial]) -> FaceFindings:
     with_face = rows[~np.isnan(boxes[:, 0])]
     scores: list[FaceScores] = []
     if len(with_face) >= LEAST_FACES:
-        looked = _Looked.at(stage, faces, with_face, boxes[with_face])
+        looked = _Looked.at(stage, faces, with_face, boxes[with_face, :4])
         every = exact_share(len(with_face), len(rows))
         scores = [FaceScores(ORIGINALS, len(rows), every, None, None, None)]
         scores += [*looked.truth(), *looked.seen(scored)]
@@ -121,19 +121,15 @@ class _Looked:
                 yield self._scored(f"{GUESS}{name}", pictures[self.rows])
 
     def _scored(self, what: str, pictures: Pictures) -> FaceScores:
-        peak = self.stage.subject.geometry.peak
-        is_detected = np.zeros(len(pictures), np.bool_)
-        descriptions = np.full((len(pictures), self.known.shape[1]), np.nan)
-        for shown in _ways(pictures, peak):
-            left = np.flatnonzero(~is_detected)
-            boxes = largest(self.faces.detect(shown[left]))
-            descriptions[left] = self.faces.describe(shown[left], boxes)
-            is_detected[left] = ~np.isnan(boxes[:, 0])
-        left = np.flatnonzero(~is_detected)
-        if self.place is not None and len(left):
-            plain = _grey_levels(pictures[left], peak)
-            places = np.tile(self.place, (len(left), 1))
-            descriptions[left] = self.faces.describe(plain, places)
+        ways = list(_ways(pictures, self.stage.subject.geometry.peak))
+        found = np.stack([largest(self.faces.detect(way)) for way in ways])  # [ways,n,5]
+        surest = np.nan_to_num(found[..., 4]).argmax(axis=0)
+        rows = np.arange(len(pictures))
+        boxes = found[surest, rows, :4]
+        is_detected = ~np.isnan(boxes[:, 0])
+        if self.place is not None:
+            boxes[~is_detected] = self.place
+        descriptions = self.faces.describe(np.stack(ways)[surest, rows], boxes)
         return face_scores(what, is_detected, descriptions, self.gallery)
 
 

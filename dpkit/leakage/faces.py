@@ -93,8 +93,8 @@ class Faces:
 
         Returns
         -------
-        Of each picture float64 [k,4]: left, top, right and bottom edge as shares of its width and
-        height; a face at the edge reaches beyond 0 or 1.
+        Of each picture float64 [k,5]: left, top, right and bottom edge as shares of its width and
+        height, a face at the edge reaches beyond 0 or 1; and how sure the detector is, above 0.
         """
         return [self._boxes(picture) for picture in self._pictures(images)]
 
@@ -106,13 +106,13 @@ class Faces:
         images
             As for `detect`.
         boxes
-            float64 [n,4], where the face stands; the whole picture is (0, 0, 1, 1). A row of NaN
-            has no face, and its description is NaN.
+            float64 [n,4 or more], where the face stands; the whole picture is (0, 0, 1, 1). A row
+            of NaN has no face, and its description is NaN.
         """
         found = np.full((len(images), VALUES), np.nan)
         for row, (picture, box) in enumerate(zip(self._pictures(images), boxes, strict=True)):
             if not np.isnan(box).any():
-                found[row] = self._described(picture, box)
+                found[row] = self._described(picture, box[:4])
         return found
 
     def _pictures(self, images: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
@@ -121,9 +121,10 @@ class Faces:
 
     def _boxes(self, picture: NDArray[np.uint8]) -> Boxes:
         high, wide = picture.shape[:2]
-        found = sorted(self._models.detector(picture, 0), key=lambda box: -box.area())
-        edges = [(box.left(), box.top(), box.right() + 1, box.bottom() + 1) for box in found]
-        return np.array(edges, np.float64).reshape(-1, 4) / (wide, high, wide, high)
+        places, sure, _ = self._models.detector.run(picture, 0, 0.0)
+        found = sorted(zip(places, sure, strict=True), key=lambda one: -one[0].area())
+        edges = [(b.left(), b.top(), b.right() + 1, b.bottom() + 1, how) for b, how in found]
+        return np.array(edges, np.float64).reshape(-1, 5) / (wide, high, wide, high, 1)
 
     def _described(self, picture: NDArray[np.uint8], box: Boxes) -> NDArray[np.float64]:
         high, wide = picture.shape[:2]
@@ -154,9 +155,9 @@ def fitted_to(originals: NDArray[Any]) -> tuple[Faces, list[Boxes]]:
 
 
 def largest(found: Sequence[Boxes]) -> Boxes:
-    """Return the largest face of each picture, float64 [n,4]; NaN where there is none."""
-    none = np.full(4, np.nan)
-    return np.array([boxes[0] if len(boxes) else none for boxes in found]).reshape(-1, 4)
+    """Return the largest face of each picture, float64 [n,5]; NaN where there is none."""
+    none = np.full(5, np.nan)
+    return np.array([boxes[0] if len(boxes) else none for boxes in found]).reshape(-1, 5)
 
 
 def usual_place(boxes: Boxes) -> Boxes | None:

@@ -368,4 +368,4 @@ class Audit:
     pairs: tuple[PairsPoint, ...]
     pairs_needed: Mapping[str, int | None]
     utility: Utility | None
-    faces: FaceFindings | None
+    faces: FaceFindings | None = None
