@@ -89,6 +89,16 @@ _MIXING = (
                  help="The column of --mix-by holds numbers: N classes of equal size."),
 )  # fmt: skip
 
+_NETWORK = (
+    click.option("--model", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="The network's weights: safetensors, or a state dict."),
+)  # fmt: skip
+
+_REMOTE = (
+    click.option("--with-remote", is_flag=True,
+                 help="Put the trained rest of the network into the release."),
+)  # fmt: skip
+
 _RELEASING = (
     click.option("--key", "key_id", metavar="ID", help="Use a data key of the keystore again."),
     click.option("--add-class", "added_classes", multiple=True, metavar="NAME",
@@ -121,9 +131,11 @@ def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         own = (*_MIXING, remix_option) if is_mixing(sanitizer) else ()
+        network = _NETWORK if "network" in sanitizer.may_need else ()
+        remote = _REMOTE if sanitizer.has_remote else ()
         options = (
-            *_presets(sanitizer), *_parameters(sanitizer), *own, *_READING, *_LABELS,
-            *_releasing(sanitizer), *gate_options, out_option,
+            *_presets(sanitizer), *_parameters(sanitizer), *network, *remote, *own,
+            *_READING, *_LABELS, *_releasing(sanitizer), *gate_options, out_option,
         )  # fmt: skip
         for option in reversed(options):
             command = option(command)
@@ -160,6 +172,8 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         table=_table(values),
         read=ReadOptions(**_pick(values, (f.name for f in fields(ReadOptions)))),
         split=Split(values["split"]),
+        model=values.get("model"),
+        with_remote=values.get("with_remote", False),
         gates=Gates(
             values["max_bad"],
             values["allow_unchanged"],

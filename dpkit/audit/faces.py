@@ -24,7 +24,7 @@ from dpkit.leakage.face_scores import (
 from dpkit.leakage.faces import fitted_to, largest, usual_place
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.intervals import exact_share
-from dpkit.leakage.view import are_maps, flattened, viewed
+from dpkit.leakage.view import are_grey_levels, are_maps, enlarged, flattened, viewed
 from dpkit.types.audit import (
     GUESS,
     MIRRORED,
@@ -149,11 +149,12 @@ def _grey_levels(pictures: Pictures, peak: float) -> NDArray[np.uint8]:
 
 def _released(stage: Stage) -> Pictures:
     """Return the scored rows as a viewer sees them."""
-    subject = stage.subject
-    values, shape = subject.values[stage.halves.scored], subject.geometry
-    if are_maps(values, (shape.channels, shape.height, shape.width)):
-        values = flattened(values, (shape.height, shape.width))
-    return viewed(values, shape.peak)
+    subject, rows = stage.subject, stage.halves.scored
+    values, image = subject.values[rows], subject.originals.shape[1:]
+    if are_maps(values.shape[1:], image):
+        as_picture = enlarged if are_grey_levels(values.dtype) else flattened
+        values = as_picture(values, (image[0], image[1]))
+    return viewed(values, subject.geometry.peak)
 
 
 def _best_pictures(trials: Sequence[Trial], rows: NDArray[np.int64]) -> Pictures:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dpkit.developer.firstconv import export_first_conv, find_first_conv
     from dpkit.developer.firstlayer import BlockLinear, first_layer
     from dpkit.developer.geometry import ConvOptions
+    from dpkit.developer.remote import remote_part
     from dpkit.developer.saved import export_saved
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "find_first_conv",
     "first_layer",
     "load_augconv",
+    "remote_part",
     "replace_first_conv",
 ]
 
@@ -39,6 +41,7 @@ _HOME = {
     "find_first_conv": "dpkit.developer.firstconv",
     "first_layer": "dpkit.developer.firstlayer",
     "load_augconv": "dpkit.developer.augconv",
+    "remote_part": "dpkit.developer.remote",
     "replace_first_conv": "dpkit.developer.augconv",
 }
 

@@ -6,19 +6,17 @@ A torch file is opened with `weights_only=True`: no code of it runs.
 from __future__ import annotations
 
 import re
-import warnings
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Final
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dpkit.developer.firstconv import export_first_conv, float32_array
 from dpkit.developer.geometry import pair
 from dpkit.errors import UsageError
+from dpkit.nets.statedict import NoStateDictError, torch_state
 from dpkit.release.tensors import write_first_conv
 from dpkit.types import FirstConv
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
     from dpkit.developer.geometry import ConvOptions
 
-_HELD_UNDER: Final = ("state_dict", "model")  # where training scripts keep the state dict
 _NAMED: Final = re.compile(r"(timm|torchvision):([A-Za-z0-9_.-]{1,100})")
 _AXES: Final = 4
 
@@ -114,38 +111,12 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def _state_dict(file: Path) -> dict[str, Tensor]:
-    held = _without_code(file)
-    for name in _HELD_UNDER:
-        if isinstance(held, dict) and isinstance(held.get(name), dict):
-            held = held[name]
-    tensors = (
-        {k: v for k, v in held.items() if isinstance(v, Tensor)} if isinstance(held, dict) else {}
-    )
-    if not tensors:
-        raise UsageError(
-            f"{file} holds no state dict, but a {type(held).__name__}",
-            remedy="save it with torch.save(network.state_dict(), FILE)",
-        )
-    return tensors
-
-
-def _without_code(file: Path) -> Any:
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch's own about a stranger's pickle
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, MemoryError):
-        raise
-    except UnpicklingError:
-        raise UsageError(
-            f"{file} is no torch file of tensors alone, and no code of it was run",
-            remedy="save torch.save(network.state_dict(), FILE), or use "
-            "dpkit.developer.export_first_conv(network, …)",
-        ) from None
-    except Exception as error:  # noqa: BLE001 (torch's reader stumbles over damage in every way)
-        raise UsageError(
-            f"{file} is no torch file ({type(error).__name__})",
-            remedy="save it with torch.save(network.state_dict(), FILE)",
-        ) from None
+        held = torch_state(file)
+    except NoStateDictError as error:
+        remedy = f"{error.remedy}, or use dpkit.developer.export_first_conv(network, …)"
+        raise UsageError(f"{file} {error}", remedy=remedy) from None
+    return {name: part for name, part in held.items() if isinstance(part, Tensor)}
 
 
 def _known_network(library: str, name: str) -> nn.Module:

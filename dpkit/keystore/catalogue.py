@@ -29,7 +29,7 @@ from dpkit.rng import derive
 if TYPE_CHECKING:
     from dpkit.types import Json, Secret
 
-Kind = Literal["key", "plan", "signing", "ledger", "augconv", "consent"]
+Kind = Literal["key", "plan", "signing", "ledger", "augconv", "consent", "checkpoint"]
 ExportableKind = Literal["augconv"]  # nothing else ever leaves a keystore
 State = Literal["active", "retired", "destroyed"]
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from dpkit.errors import KeystoreMissingError, UsageError
 from dpkit.keystore import catalogue, durable, header, seal
 from dpkit.keystore.arrays import lay_out
-from dpkit.keystore.canonical import check_label, now
+from dpkit.keystore.canonical import check_label, damaged, now
 from dpkit.keystore.catalogue import Catalogue, Entry, ExportableKind, Kind
 from dpkit.keystore.folder import OBJECTS, Folder
 from dpkit.keystore.header import Header
@@ -147,6 +147,37 @@ class Keystore:
                 seal.seal(file, head, payload.pieces(), self._master)
             self._folder.write_catalogue(listed)
         return object_id
+
+    def seal_aside(
+        self,
+        path: Path,
+        kind: Kind,
+        settings: Mapping[str, Json],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Seal an object into a file of another folder, which the catalogue does not list.
+
+        The file is replaced whole; it is nothing to keep, and no backup holds it.
+        """
+        payload = lay_out(settings, arrays)
+        head = seal.ObjectHeader(self.uuid, new_object_id(), kind, "", now(), payload.size)
+        with durable.aside(path) as file:
+            seal.seal(file, head, payload.pieces(), self._master)
+
+    def open_aside(self, path: Path, kind: Kind) -> SealedObject:
+        """Open an object that `seal_aside` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        IntegrityError
+            It was changed, or is of another kind or keystore.
+        """
+        sealed = seal.SealedBytes(path, self._master)
+        if (sealed.header.keystore, sealed.header.kind) != (self.uuid, kind):
+            raise damaged(str(path), f"is no {kind} of this keystore")
+        return SealedObject(sealed)
 
     @overload
     def get(self, object_id: str, kind: ExportableKind) -> ExportableObject: ...

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.kernels.ssim import ssim_mse, ssim_mse_unstretched
-from dpkit.leakage.view import are_grey_levels, are_maps, flattened
+from dpkit.leakage.view import are_grey_levels, are_maps, enlarged, flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,12 +158,21 @@ def score(
     stretch
         Whether each image is seen on its own scale; by default floats are, integers are not.
     """
-    _, height, width, channels = originals.shape
-    if are_maps(values, (channels, height, width)):
-        originals, values = grey(originals), flattened(values, (height, width))
+    if are_maps(values.shape[1:], originals.shape[1:]):
+        originals, values = _as_pictures(originals, values)
     chosen = not are_grey_levels(values.dtype) if stretch is None else stretch
     comparison = Comparison(originals, values, peak, chosen)
     return {metric.name: metric.function(comparison) for metric in metrics_for(values.dtype)}
+
+
+def _as_pictures(
+    originals: NDArray[Any], values: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return originals [n,h,w,·] and rows of another shape [n,·,h,w] as they can be compared."""
+    size = (originals.shape[1], originals.shape[2])
+    if are_grey_levels(values.dtype):
+        return originals, enlarged(values, size)
+    return grey(originals), flattened(values, size)
 
 
 def grey(images: NDArray[Any]) -> NDArray[Any]:
@@ -173,7 +182,7 @@ def grey(images: NDArray[Any]) -> NDArray[Any]:
 
 
 def baseline_scores(
-    originals: NDArray[Any], peak: int, *, dtype: DTypeLike = np.float32
+    originals: NDArray[Any], peak: int, *, dtype: DTypeLike = np.float32, as_maps: bool = False
 ) -> dict[str, dict[str, Scores]]:
     """Return what guesses without the release score against originals [n,h,w,c].
 
@@ -185,7 +194,12 @@ def baseline_scores(
     dtype
         The release's own: it decides which metrics there are, and where it is an integer the
         mean image is rounded to grey levels, as a guess at grey levels would be.
+    as_maps
+        Whether the release holds feature maps: guesses are then compared in grey as well, where
+        the maps are no grey levels.
     """
+    if as_maps and not are_grey_levels(dtype):
+        originals = grey(originals)
     mean: NDArray[Any] = originals.mean(axis=0, dtype=np.float64)
     if are_grey_levels(dtype):
         mean = np.rint(mean).astype(originals.dtype)

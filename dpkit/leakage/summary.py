@@ -62,6 +62,8 @@ class ReleaseFacts:
         What was done to an image, in sentences (`Sanitizer.describe`).
     counts
         By part and label.
+    as_maps
+        Whether released rows are feature maps.
     """
 
     release_id: str
@@ -74,6 +76,7 @@ class ReleaseFacts:
     treatment: tuple[str, ...] = ()
     counts: tuple[Count, ...] = ()
     notices: tuple[str, ...] = ()
+    as_maps: bool = False
 
 
 def summarize(
@@ -133,7 +136,7 @@ def summarize(
         round_trip=None if withheld else round_trip,
         counts=facts.counts,
         notices=facts.notices,
-        settings=_settings(facts.geometry, dtype),
+        settings=_settings(facts.geometry, dtype, as_maps=facts.as_maps),
     )
 
 
@@ -221,7 +224,7 @@ def _scalar(value: Json) -> bool | int | float | str | None:
     return json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
 
 
-def _settings(geometry: Geometry, dtype: str) -> Settings:
+def _settings(geometry: Geometry, dtype: str, *, as_maps: bool) -> Settings:
     side = window_side(geometry.height, geometry.width)
     ssim = (
         f"Wang et al. 2004: Gaussian window of {WINDOW}x{WINDOW} pixels, σ = {SIGMA}, K1 = {K1}, "
@@ -234,7 +237,7 @@ def _settings(geometry: Geometry, dtype: str) -> Settings:
         ssim += f"; the images are small, so the window is cut to {side}x{side}"
     return Settings(
         ssim=f"{ssim}.",
-        view=view_of(dtype),
+        view=view_of(dtype, as_maps=as_maps),
         peak=geometry.peak,
         window=side,
         baselines=_BASELINES + (_ROUNDED if are_grey_levels(dtype) else ""),

@@ -6,8 +6,8 @@ white. Another choice gives another picture and another score, so the reports st
 Released integers are grey levels of the originals' own depth, and nothing is left to choose.
 
 A feature map is no picture either: it has as many channels as its layer has kernels, and sides of
-its own. It is seen as the mean of its channels, each from its smallest value to its largest over
-the batch of one image, enlarged to the image's size, in grey.
+its own. It is seen in grey as the mean of its channels, each on its own scale, enlarged to the
+image's size. A small grid of grey levels is a picture, and is only enlarged.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ GREY_VIEW: Final = (
 )
 
 
+PICTURE_CHANNELS: Final = (1, 3)
 MAP_VIEW: Final = (
     "Released rows are feature maps: each is shown in grey, as the mean of its channels, each "
     "channel on its own scale, enlarged to the image's size, its smallest value black, its largest "
     "white."
 )
+_ENLARGED: Final = "A smaller grid is enlarged to the image's size."
 
 
 def are_grey_levels(dtype: DTypeLike) -> bool:
@@ -42,14 +44,17 @@ def are_grey_levels(dtype: DTypeLike) -> bool:
     return np.issubdtype(np.dtype(dtype), np.integer)
 
 
-def view_of(dtype: DTypeLike) -> str:
-    """Return the sentence that says how values of this type are shown."""
-    return GREY_VIEW if are_grey_levels(dtype) else VIEW
+def view_of(dtype: DTypeLike, *, as_maps: bool = False) -> str:
+    """Return the sentence that says how values of this type are shown, feature maps or images."""
+    if are_grey_levels(dtype):
+        return f"{GREY_VIEW} {_ENLARGED}" if as_maps else GREY_VIEW
+    return MAP_VIEW if as_maps else VIEW
 
 
-def are_maps(values: NDArray[Any], shape: tuple[int, ...]) -> bool:
-    """Say whether released values [n,c,h,w] are feature maps of images of a shape (c, h, w)."""
-    return tuple(values.shape[1:]) != tuple(shape)
+def are_maps(row: tuple[int, ...], image: tuple[int, ...]) -> bool:
+    """Say whether released rows (c, h, w) are feature maps of images (h, w, c)."""
+    height, width, channels = image
+    return tuple(row) != (channels, height, width)
 
 
 def flattened(maps: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -61,6 +66,12 @@ def flattened(maps: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     bilinear = Image.Resampling.BILINEAR
     views = [np.asarray(Image.fromarray(one).resize(size[::-1], bilinear)) for one in mean]
     return np.stack(views)[:, np.newaxis]
+
+
+def enlarged(grids: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return smaller pictures [n,c,·,·] at the image's size [n,c,h,w]: each value is repeated."""
+    down, across = (np.arange(to) * of // to for to, of in zip(size, grids.shape[2:], strict=True))
+    return np.asarray(grids[:, :, down][:, :, :, across])
 
 
 def viewed(values: NDArray[Any], peak: int) -> NDArray[np.float64]:
@@ -79,5 +90,7 @@ def viewed(values: NDArray[Any], peak: int) -> NDArray[np.float64]:
 
 
 def picture(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return one released row [c,h,w] as an 8-bit picture [h,w,c]."""
+    """Return one released row [c,h,w] as an 8-bit picture [h,w,c]; a feature map in grey."""
+    if values.shape[0] not in PICTURE_CHANNELS:
+        values = flattened(values[None], values.shape[1:])[0]
     return np.asarray(np.rint(viewed(values[None], 255)[0]), dtype=np.uint8)

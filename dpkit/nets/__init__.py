@@ -36,6 +36,9 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
     "vit_b_16": partial(VisionTransformer, patch=16, dim=768, layers=12, heads=12, hidden=3072),
 }
 
+# rests of networks that a release may hold beside its values, by what builds them
+REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {}
+
 RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {
     "mlp": MLP,
     "deconvolution": Deconvolution,
@@ -46,6 +49,7 @@ __all__ = [
     "CLASSIFIERS",
     "MLP",
     "RECONSTRUCTORS",
+    "REMOTES",
     "VGG",
     "BasicBlock",
     "BlockMixer",

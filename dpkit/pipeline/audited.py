@@ -282,11 +282,17 @@ def _write(opened: _Opened, sample: Sample, findings: Findings) -> Path:
         images=manifest.images,
         treatment=tuple(sanitizer.describe(geometry)),
         counts=count_lines(manifest.parts, manifest.classes),
+        as_maps=manifest.map_shape is not None,
     )
     report = summarize(
         facts,
         score(sample.originals, sample.values, geometry.peak),
-        baseline_scores(sample.originals, geometry.peak, dtype=np.dtype(manifest.dtype)),
+        baseline_scores(
+            sample.originals,
+            geometry.peak,
+            dtype=np.dtype(manifest.dtype),
+            as_maps=facts.as_maps,
+        ),
         released=False,
         dtype=manifest.dtype,
         audit=findings.audit,

@@ -141,7 +141,10 @@ def _measured(
     restored = _restored(run, sample.values if options else sample.values[:asked])
     findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
     dtype = np.dtype(manifest.dtype)
-    baselines = baseline_scores(sample.originals[:asked], run.geometry.peak, dtype=dtype)
+    baselines = baseline_scores(
+        sample.originals[:asked], run.geometry.peak, dtype=dtype,
+        as_maps=manifest.map_shape is not None,
+    )  # fmt: skip
     return _Measured(sample, drawn, baselines, _round_trip(run, sample, restored, asked), findings)
 
 
@@ -228,6 +231,7 @@ def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFa
         images=manifest.images,
         treatment=(*run.sanitizer.describe(run.geometry), *cautions),
         counts=count_lines(manifest.parts, manifest.classes),
+        as_maps=manifest.map_shape is not None,
     )
 
 

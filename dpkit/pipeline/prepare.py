@@ -7,7 +7,7 @@ import datetime as dt
 import os
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Final
 from dpkit.audit.options import faces_wanted
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
-from dpkit.keystore.keys import open_key, seal_key
-from dpkit.keystore.plans import SealedPlan, open_plan, plans_of_key, seal_plan
+from dpkit.keystore.keys import open_key
+from dpkit.keystore.plans import SealedPlan, open_plan, seal_plan
+from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
+from dpkit.pipeline.data_key import held_key, new_key
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.request import Gates
 from dpkit.pipeline.selfcheck import refuse_names_in_kept
 from dpkit.pipeline.signing import signing_key
 from dpkit.pipeline.state import Output, ReleaseState, RunRecord
+from dpkit.pipeline.supply import supply_of
 from dpkit.pipeline.terms import Terms, known_terms, new_terms, scan_options
 from dpkit.plan import Borders, ReleaseName, duplicates, make_plan
 from dpkit.readers.folder import FolderSource
@@ -30,6 +33,7 @@ from dpkit.readers.listing import source_folder
 from dpkit.readers.scan import scan
 from dpkit.rng import fresh_secret
 from dpkit.types import Rows
+from dpkit.types.supply import Supply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from dpkit.plan import Split
     from dpkit.readers.scan import Scan
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Geometry, Json, Key, Secret
+    from dpkit.types import Geometry, Json, Key
     from dpkit.types.voice import Voice
 
 
@@ -146,7 +150,7 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
     """Refuse first; draw and seal the key only for a release that can be planned."""
-    held = _held_key(keystore, request.key_id) if request.key_id else None
+    held = held_key(keystore, request.key_id) if request.key_id else None
     scanned = _scan(request, held.terms.split if held else request.split, voice, workers)
     if held:
         terms, targets = known_terms(request, held.terms, scanned, voice)
@@ -156,7 +160,12 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
     )
     refuse_names_in_kept(rows)
-    seed = held.key.seed if held else fresh_secret()
+    left = SealedCheckpoints(keystore, request.digest(), rows)
+    seed = held.key.seed if held else left.seed
+    supply = Supply(voice=voice)
+    if held is None:
+        supply = supply_of(request, terms, rows, left, voice)
+        terms = terms.completed(supply)
     dropped: tuple[tuple[str, str], ...] = ()
     if terms.sanitizer.least_company:
         found = find_companions(request, terms, scanned, rows, seed)
@@ -166,9 +175,10 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
             voice.notice(within)
     plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
     settings = _settings(request, terms, scanned, rows, dropped)
-    held = held or _new_key(keystore, terms, seed, voice)
+    held = held or new_key(keystore, terms, seed, supply)
     signing_key(keystore)  # made now, so that whoever publishes finds it
     sealed = seal_plan(keystore, plan, held.key_id, settings)
+    left.end()
     output, state = Output(request.out), ReleaseState(plan.release_id)
     output.begin(
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
@@ -193,37 +203,6 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     return scanned
 
 
-@dataclass(frozen=True, slots=True)
-class _SealedKey:
-    """A key that stands in the keystore, with the terms that it fixes."""
-
-    key_id: str
-    key: Key
-    terms: Terms
-
-
-def _new_key(keystore: Keystore, terms: Terms, seed: Secret, voice: Voice) -> _SealedKey:
-    voice.notice(f"drawing the key: {terms.sanitizer.summary}")
-    key = terms.sanitizer.fit(terms.rule.geometry, seed)
-    return _SealedKey(seal_key(keystore, key, terms.to_json()), key, terms)
-
-
-def _held_key(keystore: Keystore, key_id: str) -> _SealedKey:
-    """Return a key that is used again, with the classes of every release under it."""
-    if keystore.entry(key_id).state == "retired":
-        raise UsageError(
-            f"key {key_id} is retired: it opens old releases and makes no new ones",
-            remedy="leave --key out for a new key",
-        )
-    sealed = keystore.get(key_id, "key")
-    terms = Terms.from_json(sealed.settings)
-    classes = dict(terms.classes)
-    for plan in plans_of_key(keystore, key_id):
-        classes |= dict(Terms.from_json(plan.settings["terms"]).classes)  # type: ignore[arg-type]  # sealed by us
-    terms = replace(terms, classes=tuple(sorted(classes.items())))
-    return _SealedKey(sealed.object_id, open_key(sealed), terms)
-
-
 def _settings(
     request: ReleaseRequest,
     terms: Terms,
@@ -242,6 +221,7 @@ def _settings(
         "audit": request.audit,
         "utility": request.utility,
         "faces": faces_wanted(request.faces, request.audit),
+        "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[bad.path, bad.reason] for bad in scanned.bad],
         "dropped": [list(entry) for entry in dropped],

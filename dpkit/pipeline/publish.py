@@ -28,7 +28,8 @@ from dpkit.release.card import card
 from dpkit.release.index import IndexRows, write_index
 from dpkit.release.manifest import Manifest, SanitizerEntry, Signer
 from dpkit.release.read import Release
-from dpkit.release.tree import CARD, INDEX, REPORT, REPORT_PAGE
+from dpkit.release.tensors import write_remote
+from dpkit.release.tree import CARD, INDEX, REMOTE, REPORT, REPORT_PAGE
 from dpkit.release.verify import verify
 from dpkit.sanitizers.base import parameters
 from dpkit.types import PARTS
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from dpkit.release.manifest import PartCounts
     from dpkit.release.signature import SigningKey
     from dpkit.types import Json
+    from dpkit.types.supply import Weights
     from dpkit.types.voice import Voice
 
 
@@ -222,6 +224,12 @@ def manifest_of(run: Run, finished: list[Finished], signer: SigningKey) -> Manif
     )
 
 
+def released_remote(run: Run) -> Weights | None:
+    """Return the rest of the network where the provider gives it to the developer."""
+    asked = bool(run.plan.settings.get("with_remote", False))
+    return run.sanitizer.remote(run.key, run.geometry) if asked else None
+
+
 def _map_shape(run: Run) -> tuple[int, int, int] | None:
     geometry, shape = run.geometry, run.sanitizer.values_shape(run.geometry)
     own = (geometry.channels, geometry.height, geometry.width)
@@ -260,7 +268,11 @@ def _write_documents(
 ) -> None:
     folder = run.output.partial
     index = write_index(folder / INDEX, manifest.kept_columns, _index_rows(run, finished, manifest))
-    write_file(folder / CARD, card(manifest, evidence.learned).encode())
+    remote = released_remote(run)
+    if remote is not None:
+        write_remote(folder / REMOTE, remote)
+    text = card(manifest, evidence.learned, has_remote=remote is not None)
+    write_file(folder / CARD, text.encode())
     write_file(folder / REPORT, evidence.report_json.encode())
     write_file(folder / REPORT_PAGE, evidence.report_html.encode())
     seal(folder, manifest, index, signer)

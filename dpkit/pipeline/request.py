@@ -59,6 +59,10 @@ class ReleaseRequest:
     ----------
     source, out
         The folder of images; the release's folder, which must not exist.
+    model
+        The weights of the network that the sanitizer needs, safetensors or a state dict.
+    with_remote
+        Whether the rest of the sanitizer's network goes into the release.
     key_id
         A data key to use again; geometry, parameters, classes and split then come from it.
     table
@@ -88,6 +92,8 @@ class ReleaseRequest:
     table: LabelTable | None = None
     read: ReadOptions = field(default_factory=ReadOptions)
     split: Split = field(default_factory=Split)
+    model: Path | None = None
+    with_remote: bool = False
     key_id: str | None = None
     added_classes: tuple[str, ...] = ()
     hide_classes: bool = False
@@ -111,6 +117,7 @@ class ReleaseRequest:
             raise UsageError(
                 "--require needs an audit, and --audit is none", remedy="say --audit quick or full"
             )
+        self._check_model()
         if self.mix_bins is not None:
             _within("--mix-bins", self.mix_bins, 2, 65536)
         if self.key_id is not None and self.sanitizer.fresh_keys:
@@ -128,6 +135,17 @@ class ReleaseRequest:
         if self.table:
             check_kept(self.table.keep_columns)
 
+    def _check_model(self) -> None:
+        is_needed = "network" in self.sanitizer.needs and self.key_id is None
+        if is_needed and self.model is None:
+            raise UsageError(
+                f"{self.sanitizer.name} needs a network with these options",
+                remedy="name its weights with --model FILE",
+            )
+        if self.model is not None and not is_needed:
+            held = "key has its network" if self.key_id else "options need no network"
+            raise UsageError(f"--model is given, and the {held}", remedy="leave --model out")
+
     def digest(self) -> str:
         """Return a digest of everything that decides the release's bytes; the gates do not.
 
@@ -141,6 +159,8 @@ class ReleaseRequest:
             "table": asdict(self.table) if self.table else None,
             "read": asdict(self.read),
             "split": asdict(self.split),
+            **({"model": str(self.model.resolve())} if self.model else {}),
+            **({"with_remote": True} if self.with_remote else {}),
             "rest": [
                 self.key_id,
                 self.added_classes,

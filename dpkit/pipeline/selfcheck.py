@@ -14,6 +14,7 @@ from dpkit.release.haystack import Haystack
 from dpkit.release.needles import Needles, stem_of
 from dpkit.release.read import Release
 from dpkit.release.selfcheck import search, unchanged_rows
+from dpkit.sanitizers.base import REMOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +58,9 @@ def check_release(
     """
     _check_rows(run, finished, manifest, engine)
     paths = tuple(path for one in finished for path in one.rows(run).paths)
-    needles = Needles(paths, tuple(key_windows(run.key)), _excepted(manifest, paths))
+    gives = bool(run.plan.settings.get("with_remote", False))
+    windows = tuple(key_windows(run.key, without=REMOTE if gives else None))
+    needles = Needles(paths, windows, _excepted(manifest, paths))
     found = search(run.output.partial, needles, engine.workers)
     if found:
         run.output.discard()
@@ -91,12 +94,15 @@ def refuse_names_in_kept(rows: Rows) -> None:
             )
 
 
-def key_windows(key: Key) -> Iterator[bytes]:
-    """Yield stretches of every secret array, in each type in which it could be written."""
+def key_windows(key: Key, without: str | None = None) -> Iterator[bytes]:
+    """Yield stretches of every secret array, in each type in which it could be written.
+
+    Arrays whose names begin with `without` are left out.
+    """
     yield key.seed.reveal()
     for name in key.names():
         array = key.array(name)
-        if array.nbytes < WINDOW_BYTES:
+        if array.nbytes < WINDOW_BYTES or (without and name.startswith(without)):
             continue
         for dtype in {array.dtype, *_FORMS.get(array.dtype.kind, ())}:
             with np.errstate(over="ignore"):  # a condition number may exceed float16

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Json
+    from dpkit.types.supply import Supply
     from dpkit.types.voice import Voice
 
 AUTO_CORE_BYTES: Final = 2**30  # above it, --size auto takes the paper's size
@@ -59,6 +60,10 @@ class Terms:
             Split(settings["split"]),
             bool(settings["hide_classes"]),
         )
+
+    def completed(self, supply: Supply) -> Terms:
+        """Return the terms with what network or images decide of the sanitizer."""
+        return replace(self, sanitizer=self.sanitizer.completed(self.rule.geometry, supply))
 
     def entries(self) -> tuple[ClassEntry, ...]:
         """Return the classes under the names that are published."""

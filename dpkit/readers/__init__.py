@@ -10,6 +10,7 @@
 | `decode.py`, `jpeg.py`, `orientation.py` | bytes to pixels as the file means them |
 | `rule.py`, `choice.py`, `resize.py` | how pixels become one geometry, and who chooses it |
 | `folder.py` | all of it for one planned file: `FolderSource` |
+| `network.py` | no image: the weights of a network that a sanitizer needs |
 """
 
 from __future__ import annotations

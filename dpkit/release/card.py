@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from dpkit.release.card_text import BLOCKS, H5PY, LIMITS, ORDINARY, VERIFY
+from dpkit.release.card_text import BLOCKS, H5PY, LIMITS, ORDINARY, REMOTE, VERIFY
 from dpkit.release.training import Training, read_training
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from dpkit.release.manifest import Manifest, PartCounts
 
 MAX_LABEL_ROWS: Final = 200
+MAX_SHOWN: Final = 3  # channels whose mean and deviation are written out
 _SIZES: Final = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _TASKS: Final = {"single": "image-classification", "multi": "image-classification"}
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|#~])")
 
 
-def card(manifest: Manifest, learned: str = "") -> str:
+def card(manifest: Manifest, learned: str = "", *, has_remote: bool = False) -> str:
     """Return the dataset card of a release, in Markdown with a YAML header.
 
     Parameters
@@ -34,6 +35,8 @@ def card(manifest: Manifest, learned: str = "") -> str:
     learned
         What a small network learned from the release, in a sentence; empty where that was not
         measured.
+    has_remote
+        Whether the rest of the network is in the release.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def card(manifest: Manifest, learned: str = "") -> str:
     sections = (
         _header(manifest),
         _first_lines(manifest, training, learned),
-        _train_section(manifest, training),
+        _train_section(manifest, training, has_remote=has_remote),
         _counts(manifest),
         VERIFY.format(key=manifest.signer.public_key, fingerprint=manifest.signer.fingerprint),
         LIMITS,
@@ -105,6 +108,8 @@ def _values(manifest: Manifest, training: Training) -> str:
     shape = "x".join(map(str, manifest.image_shape))
     kind = f"{manifest.dtype}, channels x height x width = {shape}"
     over = "train" if any(part.part == "train" for part in manifest.parts) else "all parts"
+    if len(training.mean) > MAX_SHOWN:
+        return f"{kind}; mean and deviation over {over} by channel stand in `manifest.json`."
     return f"{kind}; mean {_list(training.mean)}, deviation {_list(training.std)} over {over}."
 
 
@@ -120,7 +125,7 @@ def _parameters(manifest: Manifest) -> str:
     return ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in pairs)
 
 
-def _train_section(manifest: Manifest, training: Training) -> str:
+def _train_section(manifest: Manifest, training: Training, *, has_remote: bool) -> str:
     part = manifest.parts[0].part if manifest.parts else "train"
     outputs = {"single": 1 + max((c.index for c in manifest.classes), default=0), "none": 1}.get(
         manifest.task, len(manifest.label_columns)
@@ -128,15 +133,20 @@ def _train_section(manifest: Manifest, training: Training) -> str:
     filled = {
         "part": part,
         "outputs": outputs,
-        "mean": _list(training.mean),
-        "std": _list(training.std),
+        **_moments(training),
     }
-    return (
-        "## Train\n\n"
-        + (BLOCKS if training.first_layer else ORDINARY).format(**filled)
-        + "\n"
-        + H5PY.format(**filled)
-    )
+    texts = [BLOCKS if training.first_layer else ORDINARY, *([REMOTE] if has_remote else []), H5PY]
+    return "## Train\n\n" + "\n".join(text.format(**filled) for text in texts)
+
+
+def _moments(training: Training) -> dict[str, str]:
+    """Return mean and deviation as code: numbers, or where in the manifest they stand."""
+    if len(training.mean) <= MAX_SHOWN:
+        std = [deviation or 1.0 for deviation in training.std]
+        return {"imports": "", "mean": _list(training.mean), "std": _list(std)}
+    read = 'json.load(open("manifest.json"))["training"]'
+    std_code = f'[s or 1.0 for s in {read}["std"]]'
+    return {"imports": "import json\n", "mean": f'{read}["mean"]', "std": std_code}
 
 
 def _counts(manifest: Manifest) -> str:

@@ -31,7 +31,7 @@ ORDINARY: Final = """\
 With dpkit, in this folder:
 
 ```python
-import torch
+{imports}import torch
 from dpkit.developer import ReleaseDataset
 
 dataset = ReleaseDataset(".", split="{part}", verify="quick")
@@ -55,7 +55,7 @@ Without dpkit (numpy and h5py):
 
 ```python
 import glob
-import h5py
+{imports}import h5py
 import numpy as np
 mean, std = (np.reshape(v, (-1, 1, 1)).astype("float32") for v in ({mean}, {std}))
 for name in sorted(glob.glob("data/{part}-*.h5")):
@@ -63,6 +63,18 @@ for name in sorted(glob.glob("data/{part}-*.h5")):
         images, labels = shard["images"][:], shard["labels"][:]
     inputs = (images.astype("float32") - mean) / std
     print(name, inputs.shape, labels.shape)
+```
+"""
+
+REMOTE: Final = """\
+`remote.safetensors` holds the trained rest of the network, which goes on from these values:
+
+```python
+from dpkit.developer import ReleaseDataset, remote_part
+
+model = remote_part(".")
+images, _ = ReleaseDataset(".", split="{part}", verify="none")[0]
+print(model(images[None]).argmax())
 ```
 """
 

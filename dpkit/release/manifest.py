@@ -1,4 +1,4 @@
-"""`manifest.json`: everything public about a release, version 1.
+"""`manifest.json`: everything public about a release, version 1, or 2 for feature maps.
 
 `docs/format.md` specifies it field by field. `Manifest.to_json` writes the canonical text,
 `Manifest.from_json` reads a stranger's: version first, then every field, with a limit on
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dpkit.types import Json, Part
 
 FORMAT: Final = "dpkit-release"
-VERSION: Final = 1
+IMAGES, MAPS = 1, 2  # versions: rows are images, or feature maps with a shape of their own
 CLASS_LIMIT: Final = 2**31 - 1  # a class keeps the provider's own number, within 32 bits
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -193,7 +193,8 @@ class Manifest:
         body = cast("dict[str, Json]", asdict(self))
         if self.map_shape is None:
             del body["map_shape"]
-        return canonical({"format": FORMAT, "version": VERSION, **body})
+        version = IMAGES if self.map_shape is None else MAPS
+        return canonical({"format": FORMAT, "version": version, **body})
 
     @classmethod
     def from_json(cls, text: bytes) -> Manifest:
@@ -207,23 +208,26 @@ class Manifest:
             The text is no manifest, or contradicts itself.
         """
         fields = load(text)
-        _check_version(fields)
+        version = _read_version(fields)
         try:
-            manifest = cls(**_identity(fields), **_reading(fields), **_rows(fields))  # type: ignore[arg-type]  # each value is typed where it is taken
+            shape = fields.wholes("map_shape", 3, 1, MAX_SIDE) if version == MAPS else None
+            taken = {**_identity(fields), **_reading(fields), **_rows(fields), "map_shape": shape}
+            manifest = cls(**taken)  # type: ignore[arg-type]  # each value is typed where it is taken
         except (ValueError, UsageError) as error:
             malformed(str(error))
         fields.end()
         return manifest
 
 
-def _check_version(fields: Fields) -> None:
+def _read_version(fields: Fields) -> int:
     fields.one_of("format", (FORMAT,))
     version = fields.whole("version", 1, 10**6)
-    if version > VERSION:
+    if version > MAPS:
         raise UsageError(
-            f"manifest.json: format version {version} is newer than {VERSION}, the last one read",
+            f"manifest.json: format version {version} is newer than {MAPS}, the last one read",
             remedy="install a newer dpkit",
         )
+    return version
 
 
 def _identity(fields: Fields) -> dict[str, object]:
@@ -252,7 +256,6 @@ def _reading(fields: Fields) -> dict[str, object]:
     geometry.end()
     return {
         "geometry": Geometry(**sides, **depths),
-        "map_shape": fields.wholes_or_none("map_shape", 3, 1, MAX_SIDE),
         "dtype": fields.one_of("dtype", DTYPES),
         "reading": fields.mapping("reading"),
         "training": fields.mapping("training"),

@@ -114,12 +114,6 @@ class Fields:
         """Take a whole number from 0, which is 0 where a field of later releases is absent."""
         return self.whole(name, 0, most) if name in self._left else 0
 
-    def wholes_or_none(
-        self, name: str, count: int, least: int, most: int
-    ) -> tuple[int, ...] | None:
-        """Take such a list, None where a field of later releases is absent."""
-        return self.wholes(name, count, least, most) if name in self._left else None
-
     def wholes(self, name: str, count: int, least: int, most: int) -> tuple[int, ...]:
         """Take a list of `count` whole numbers from `least` to `most`."""
         items = self._list(name, count)

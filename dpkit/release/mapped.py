@@ -55,6 +55,11 @@ class Tensors:
             )
         return array
 
+    def take_any(self, name: str) -> NDArray[np.float32]:
+        """Take a float32 array of any number of axes."""
+        array = self.arrays[name]
+        return self.take(name, array.ndim, np.float32)
+
     def take_bias(self) -> NDArray[np.float32] | None:
         """Take `bias` float32 [β], or None where there is none."""
         return self.take("bias", 1, np.float32) if "bias" in self.arrays else None

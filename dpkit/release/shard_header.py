@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.release.manifest import FORMAT, VERSION
+from dpkit.release.manifest import FORMAT
 from dpkit.types import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from dpkit.release.manifest import Manifest
     from dpkit.types import Part
 
+VERSION: Final = 1  # of the shard
 ID_TYPE: Final = np.dtype(f"S{ID_CHARACTERS}")
 
 

@@ -1,12 +1,13 @@
-"""The two files that developer and provider exchange: the first layer, and Aug-Conv.
+"""The files that developer and provider exchange: first layer, Aug-Conv, rest of a network.
 
-Both are safetensors files whose metadata holds one text, `dpkit`: the settings as JSON.
+All are safetensors files whose metadata holds one text, `dpkit`: the settings as JSON.
 `docs/format.md` specifies them byte by byte.
 
     file         arrays
     first-conv   weight F32 [β,α/groups,p_h,p_w] · bias F32 [β], or none
     augconv      matrix_00000, … F32 or F16 [q,β,height,width] · matrix_of I32 [κ] ·
                  windows I32 [κ,2] · bias F32 [β], or none
+    remote       the weights of a network, F32, each named w_ and its name, `__` for each `.`
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dpkit.release.manifest_rules import NAME
 from dpkit.release.mapped import VERSION, open_tensors
 from dpkit.types import BLOCKS, AugConv, FirstConv
 from dpkit.types.layers import MAX_SIDE
+from dpkit.types.supply import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 
 FIRST_CONV: Final = "dpkit-first-conv"
 AUGCONV: Final = "dpkit-augconv"
+REMOTE: Final = "dpkit-remote"
 MAX_FIRST_CONV: Final = 1 << 30  # bytes: 1 GiB
 MAX_AUGCONV: Final = 1 << 40  # bytes: 1 TiB; its matrices are mapped, never read whole
+MAX_REMOTE: Final = 4 << 30  # bytes: 4 GiB
+_LEAD, _DOT = "w_", "__"  # of the name of a weight: an array's begins with a letter, has no dot
 _NUMBER: Final = r"[+-]?[0-9.]{1,20}(e[+-]?[0-9]{1,3})?"
 NORMALIZE: Final = re.compile(rf"none|imagenet|{_NUMBER},{_NUMBER}((,{_NUMBER}){{4}})?")
 _MATRIX: Final = re.compile(r"matrix_[0-9]{5}")
@@ -154,6 +159,49 @@ def read_augconv(path: str | Path) -> AugConv:
     file.end()
     _check_finite(layer, file.origin)
     return layer
+
+
+def write_remote(path: Path, remote: Weights) -> None:
+    """Write the rest of a network: its name and arguments as settings, its floats as float32.
+
+    Counters, such as those of batch normalization, are left out: they serve training alone.
+    """
+    floats = {name: array for name, array in remote.arrays.items() if array.dtype.kind == "f"}
+    arrays = {
+        _LEAD + name.replace(".", _DOT): np.ascontiguousarray(array, np.float32)
+        for name, array in floats.items()
+    }
+    settings = {
+        "format": REMOTE,
+        "version": VERSION,
+        "network": remote.metadata["network"],
+        "arguments": json.loads(remote.metadata["arguments"]),
+    }
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    write_file(path, save(arrays, metadata={"dpkit": text}))
+
+
+def read_remote(path: str | Path) -> Weights:
+    """Read the rest of a network that a release holds; `metadata` has `network`, `arguments`.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, or its format is newer.
+    IntegrityError
+        The file is none of this format, or holds a value that is not finite.
+    """
+    file = open_tensors(path, REMOTE, "ask the provider for the release again", MAX_REMOTE)
+    network = file.settings.text("network", pattern=NAME)
+    arguments = dict(file.settings.mapping("arguments"))
+    arrays = {
+        name.removeprefix(_LEAD).replace(_DOT, "."): file.take_any(name)
+        for name in sorted(file.arrays)
+    }
+    file.end()
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        file.origin.malformed("a value is not finite")
+    return Weights(arrays, "", {"network": network, "arguments": json.dumps(arguments)})
 
 
 def _first_conv_settings(layer: FirstConv) -> dict[str, Json]:

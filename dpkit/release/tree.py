@@ -24,6 +24,7 @@ MANIFEST: Final = "manifest.json"
 CARD: Final = "README.md"
 REPORT_PAGE: Final = "report.html"
 REPORT: Final = "report.json"
+REMOTE: Final = "remote.safetensors"  # only where the provider gave the rest of the network
 PAYLOAD: Final = "data"
 INDEX: Final = "data/index.csv"
 

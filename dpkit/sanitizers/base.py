@@ -9,7 +9,7 @@ only these decide (the shape of a feature map, a window that was searched), then
 from __future__ import annotations
 
 from dataclasses import Field, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
     from dpkit.types.guarantee import Guarantee
-    from dpkit.types.supply import Need, Supply
+    from dpkit.types.supply import Need, Supply, Weights
 
+REMOTE: Final = "remote/"  # what begins the name of a key's array that may be released
 Presets: TypeAlias = "Mapping[str, Mapping[str, Json]]"
 
 
@@ -58,6 +59,7 @@ class Sanitizer(Protocol):
     restorable: ClassVar[bool]  # whether the key gives the originals back
     presets: ClassVar[Presets]  # parameters that go together, by one word; often none
     is_keyed: ClassVar[bool]  # whether values follow from a secret, which no stranger can repeat
+    has_remote: ClassVar[bool]  # whether the rest of a network can be released with the values
     may_need: ClassVar[frozenset[Need]]  # what some of its parameters make it need
 
     @property
@@ -143,6 +145,13 @@ class Sanitizer(Protocol):
         It is what an adversary who holds the key can differentiate through.
         """
 
+    def remote(self, key: Key, geometry: Geometry) -> Weights | None:
+        """Return the rest of the network, which goes on from released values; None without one.
+
+        Its metadata has `network`, a name of `nets.REMOTES`, and `arguments`, as JSON. In the key
+        its arrays are named `remote/…`: they are no secret where the provider gives them away.
+        """
+
     def guarantee(self, geometry: Geometry) -> Guarantee | None:
         """Return the differential privacy that is promised of each image; None for none."""
 
@@ -159,6 +168,7 @@ class ImageSanitizer:
     __slots__ = ()
 
     is_keyed: ClassVar[bool] = True
+    has_remote: ClassVar[bool] = False
     may_need: ClassVar[frozenset[Need]] = frozenset()
     presets: ClassVar[Presets] = {}
 
@@ -194,6 +204,10 @@ class ImageSanitizer:
         return False
 
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:  # noqa: ARG002 (the protocol's signature)
+        """Return None: there is no network."""
+        return None
+
+    def remote(self, key: Key, geometry: Geometry) -> Weights | None:  # noqa: ARG002 (the protocol's signature)
         """Return None: there is no network."""
         return None
 

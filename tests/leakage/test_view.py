@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from dpkit.leakage.metrics import score
-from dpkit.leakage.view import GREY_VIEW, VIEW, are_grey_levels, picture, view_of, viewed
+from dpkit.leakage.metrics import grey, score
+from dpkit.leakage.view import (
+    GREY_VIEW,
+    MAP_VIEW,
+    VIEW,
+    are_grey_levels,
+    enlarged,
+    flattened,
+    picture,
+    view_of,
+    viewed,
+)
 
 
 def test_each_image_is_stretched_on_its_own_scale():
@@ -68,3 +78,44 @@ def test_the_scores_of_grey_levels_are_of_this_view():
 def test_the_type_decides_the_view(dtype, words):
     assert view_of(dtype) == words
     assert are_grey_levels(dtype) == (words == GREY_VIEW)
+
+
+def test_a_feature_map_is_seen_as_the_mean_of_its_stretched_channels():
+    maps = np.zeros((1, 5, 4, 4), np.float16)
+    maps[0, 0, 0, 0], maps[0, 1, 0, 0], maps[0, 2] = 2, -4, 7
+    seen = flattened(maps, (4, 4))
+    assert seen.shape == (1, 1, 4, 4)
+    assert seen[0, 0, 0, 0] == pytest.approx(1 / 5)
+    assert seen[0, 0, 1, 1] == pytest.approx(1 / 5)
+
+
+def test_a_feature_map_is_enlarged_to_the_images_size_and_compared_in_grey():
+    rng = np.random.default_rng(2)
+    maps = rng.standard_normal((3, 8, 6, 6)).astype(np.float16)
+    originals = rng.integers(0, 256, (3, 24, 24, 3), dtype=np.uint8)
+    found = score(originals, maps, 255)
+    by_hand = score(grey(originals), flattened(maps, (24, 24)), 255)
+    assert found.keys() == by_hand.keys()
+    assert all(np.array_equal(found[name], by_hand[name]) for name in found)
+
+
+def test_a_small_grid_of_grey_levels_is_enlarged_and_stays_grey_levels():
+    grid = np.array([[[[10, 20], [30, 40]]]], np.uint8)
+    seen = enlarged(grid, (5, 4))
+    assert seen.dtype == np.uint8
+    assert seen[0, 0].tolist() == [[10, 10, 20, 20]] * 3 + [[30, 30, 40, 40]] * 2
+    originals = np.repeat(np.repeat(grid, 2, axis=2), 2, axis=3)[:, 0, :, :, np.newaxis]
+    assert score(originals, grid, 255)["unchanged"].tolist() == [100.0]
+
+
+def test_the_sentence_says_what_is_shown():
+    assert view_of("float16", as_maps=True) == MAP_VIEW
+    assert view_of("uint8", as_maps=True).startswith(GREY_VIEW)
+    assert "enlarged" in view_of("uint8", as_maps=True)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 128])
+def test_a_picture_of_a_feature_map_is_grey_and_has_its_size(channels):
+    seen = picture(np.random.default_rng(0).standard_normal((channels, 5, 7)).astype("f4"))
+    assert seen.shape == (5, 7, 1)
+    assert (seen.min(), seen.max()) == (0, 255)

@@ -66,6 +66,25 @@ def test_any_plain_text_travels(manifest, name, statement, signer):
     assert Manifest.from_json(other.to_json().encode()) == other
 
 
+def test_rows_have_the_images_shape_unless_they_are_feature_maps(manifest):
+    geometry = manifest.geometry
+    own = (geometry.channels, geometry.height, geometry.width)
+    assert manifest.image_shape == own
+    written = json.loads(manifest.to_json())
+    assert (written["version"], "map_shape" in written) == (1, False)
+    maps = replace(manifest, map_shape=(128, 2, 1))
+    assert maps.image_shape == (128, 2, 1)
+    assert json.loads(maps.to_json())["version"] == 2
+    assert Manifest.from_json(maps.to_json().encode()) == maps
+
+
+@pytest.mark.parametrize("wrong", [..., None, [4, 8], [4, 8, 0], [4, 8, 65536], [4, 8, 8.0]])
+def test_feature_maps_have_three_sides(manifest, wrong):
+    text = replace(manifest, map_shape=(4, 8, 8)).to_json()
+    with pytest.raises(IntegrityError, match="map_shape"):
+        Manifest.from_json(changed(text, ("map_shape",), wrong))
+
+
 def test_shape_and_type_of_targets_follow_the_task(manifest):
     assert (manifest.target_dtype, manifest.target_shape) == ("int64", ())
     assert manifest.image_shape == (3, 8, 6)
@@ -73,8 +92,8 @@ def test_shape_and_type_of_targets_follow_the_task(manifest):
 
 
 def test_a_newer_version_is_told_before_anything_else():
-    newer = b'{"format": "dpkit-release", "version": 2, "shards": "all new"}'
-    with pytest.raises(UsageError, match=r"version 2 is newer than 1.*install a newer dpkit"):
+    newer = b'{"format": "dpkit-release", "version": 3, "shards": "all new"}'
+    with pytest.raises(UsageError, match=r"version 3 is newer than 2.*install a newer dpkit"):
         Manifest.from_json(newer)
 
 
@@ -120,6 +139,7 @@ def test_what_is_no_manifest_is_refused(hostile):
         (("geometry", "width"), 65536),
         (("geometry", "depth"), 12),
         (("dtype",), "float64"),
+        (("map_shape",), [4, 8, 8]),
         (("task",), "other"),
         (("task",), "multi"),
         (("task",), "none"),

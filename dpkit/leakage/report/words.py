@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.leakage.metrics import ANOTHER_IMAGE, METRICS
-from dpkit.leakage.view import VIEW
+from dpkit.leakage.view import GREY_VIEW
 
 if TYPE_CHECKING:
     from dpkit.types.evidence import Distribution, LeakageReport
@@ -77,7 +77,7 @@ def likeness(report: LeakageReport) -> str:
         return ""
     mean, other = number(found.mean, "ssim"), number(guess.mean, "ssim")
     more, end = ("no more", "") if found.mean <= guess.mean else ("more", _SEEN)
-    looks = _NOISE if report.settings.view == VIEW else _PIECES
+    looks = _PIECES if report.settings.view.startswith(GREY_VIEW) else _NOISE
     return (
         f"On average a released image looks {more} like its original (SSIM {mean}) than another "
         f"image of the set does ({other}){end}. Looks say little: {looks}."
