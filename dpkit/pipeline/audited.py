@@ -133,6 +133,7 @@ class Audited:
             "images": self.audit.images,
             "mean_ssim": ssim.mean.value if ssim else None,
             "worst_ssim": ssim.worst if ssim else None,
+            "faces": self.audit.faces.sentence if self.audit.faces else None,
             "private_report": str(self.report),
         }
 
@@ -147,6 +148,8 @@ class Audited:
                 f"  best of the suite on {audit.images} images: SSIM {ssim.mean.value:.3f} on "
                 f"average, {ssim.worst:.3f} for the worst"
             )
+        if audit.faces:
+            lines.append(f"  faces: {audit.faces.sentence}")
         lines += [f"  {sentence}" for sentence in audit.verdict.advice]
         return [*lines, f"  your private report, with originals: {self.report}"]
 

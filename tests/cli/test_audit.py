@@ -100,7 +100,8 @@ class TestFaces:
     def test_are_looked_for_where_they_are_asked_for(self, invoke, released):
         ran = invoke("audit", released, "--quick", "--faces", "--json")
         found = json.loads(Path(ran.json["private_report"]).with_suffix(".json").read_text())
-        assert "originals" in found["audit"]["faces"]["sentence"]
+        assert found["audit"]["faces"]["sentence"] == ran.json["faces"]
+        assert "No faces were found in" in ran.json["faces"]
 
     def test_are_not_looked_for_in_a_quick_audit_or_where_they_are_not_wanted(
         self, invoke, released
