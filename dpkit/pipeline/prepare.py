@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.options import faces_wanted
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
@@ -243,6 +244,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "faces": faces_wanted(request.faces, request.audit),
         "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
