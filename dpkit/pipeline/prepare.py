@@ -283,10 +283,18 @@ def _name_release() -> ReleaseName:
     return ReleaseName(release_id, today, fresh_secret())
 
 
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is as a run leaves it that was killed before its plan was sealed."""
+    return all(
+        entry.name == "data" and entry.is_dir() and not any(entry.iterdir())
+        for entry in folder.iterdir()
+    )
+
+
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
     """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if output.partial.exists() and any(output.partial.iterdir()):
+    if output.partial.exists() and not _is_bare(output.partial):
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",
