@@ -93,7 +93,7 @@ def null_control(attack: Attack, like: Stage, effort: Effort) -> Control | None:
 def _null(
     attack: Attack, subject: Subject, values: NDArray[Any], like: Stage, effort: Effort
 ) -> Control | None:
-    subject = replace(subject, values=values)
+    subject = replace(subject, values=values, others=values[:0])
     setting = "a fresh key for every image"
     found = _control(attack, subject, like.options, effort, setting=setting, should_fall=False)
     return None if found.measure == NOT_RUN else found

@@ -67,3 +67,19 @@ class TestEveryQuickAttackOnMorphing:
     def test_finds_nothing_where_every_image_has_a_key(self, name):
         found = null_control(ATTACKS[name], MORPHED, Effort())
         assert found.passed, found
+
+
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("name", ["smooth-pixels", "re-identify"])
+class TestEveryAttackOnPixelation:
+    """With ragged cells, as pixels and as a small grid."""
+
+    def test_succeeds_where_it_is_known_to(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, grid=grid)
+        found = positive_control(ATTACKS[name], pixelated, Effort())
+        assert found.passed, found
+
+    def test_finds_nothing_of_images_that_nobody_holds(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, epsilon=20.0, grid=grid)
+        found = null_control(ATTACKS[name], pixelated, Effort())
+        assert found.passed, found
