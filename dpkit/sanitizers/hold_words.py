@@ -25,11 +25,8 @@ _NEAREST: Final = (
 def notices(hold: Hold, geometry: Geometry) -> list[str]:
     """Say that nothing is secret, how many samples stay, and of which the degree was measured."""
     found = [_NOTHING_HIDDEN]
-    channels, height, width = hold.values_shape(geometry)
-    windows = -(-channels * height * width // hold.window)
     if not hold.degree:
-        kept = f"up to {windows} of each image's {channels * height * width} samples"
-        found.append(f"{kept} are released as they are, one of every {hold.window}")
+        found.append(_kept(hold, geometry))
     if hold.is_by_image and hold.tried:
         reached = max(share for _, share, _ in hold.tried)
         found.append(
@@ -38,6 +35,17 @@ def notices(hold: Hold, geometry: Geometry) -> list[str]:
             "held whole"
         )
     return found
+
+
+def _kept(hold: Hold, geometry: Geometry) -> str:
+    if hold.layer and not hold.map_shape:
+        return f"one of every {hold.window} samples of a feature map is released as it is"
+    channels, height, width = hold.values_shape(geometry)
+    samples = channels * height * width
+    return (
+        f"up to {-(-samples // hold.window)} of each image's {samples} samples are released as "
+        f"they are, one of every {hold.window}"
+    )
 
 
 def training(hold: Hold) -> dict[str, Json]:
