@@ -1,7 +1,8 @@
 """VERDICTS: the sentence beside the statement, for each sanitizer what is known without an attack.
 
 For data morphing it is how many known images open all of them (`morph_bounds.py`), for block mixing
-and for sample-and-hold how much of an image is still there.
+and for sample-and-hold how much of an image is still there, for pixelation what is promised
+(`pixelate_bounds.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.mix_bounds import expected_unchanged, percent
 from dpkit.leakage.morph_bounds import known_images_sentence
+from dpkit.leakage.pixelate_bounds import promise_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,5 +71,6 @@ def hold_verdict(parameters: Mapping[str, Json], _geometry: Geometry, _images: i
 VERDICTS: Final[Mapping[str, Verdict]] = {
     "morph": known_images_sentence,
     "mix": mix_verdict,
+    "pixelate": promise_sentence,
     "hold": hold_verdict,
 }

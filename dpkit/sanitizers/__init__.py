@@ -12,6 +12,7 @@ from dpkit.errors import UsageError
 from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Json
 
-SANITIZERS: Final[dict[str, type[Sanitizer]]] = {"morph": Morph, "mix": Mix, "hold": Hold}
+SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
+    "morph": Morph,
+    "mix": Mix,
+    "hold": Hold,
+    "pixelate": Pixelate,
+}
 
 __all__ = ["SANITIZERS", "sanitizer_of"]
 

@@ -11,7 +11,10 @@ from dpkit.sanitizers import SANITIZERS
 from dpkit.types import Geometry
 from tests.contract import PROMISES
 
-SMALL = {"mix": {"Lb": 3, "Wb": 2}}  # parameters that suit images of a few pixels
+SMALL = {
+    "mix": {"Lb": 3, "Wb": 2},
+    "pixelate": {"cell": 3},
+}  # parameters that suit images of a few pixels
 GEOMETRIES = (Geometry(3, 8, 4, 8), Geometry(1, 4, 12, 16))
 
 
