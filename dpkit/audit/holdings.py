@@ -185,7 +185,9 @@ def _galleries(stage: Stage) -> list[Holding]:
     mixed = rng.permutation(len(whole))
     labels = subject.labels[scored] if subject.labels is not None else None
     only = replace(stage.base, values=subject.values[scored], labels=labels)
+    every = [_everything(stage, rng)] if subject.parameters.get("interleave") else []
     return [
+        *every,
         Holding(
             "the originals in no order",
             replace(only, gallery=subject.originals[scored[exact]]),
@@ -197,6 +199,20 @@ def _galleries(stage: Stage) -> list[Holding]:
             np.argsort(mixed)[: len(scored)],
         ),
     ]
+
+
+def _everything(stage: Stage, rng: np.random.Generator) -> Holding:
+    """Return all sampled rows, and all their originals: where only a large set tells something."""
+    subject, halves = stage.subject, stage.halves
+    rows = np.concatenate([halves.scored, halves.rest, halves.own])
+    order = rng.permutation(len(rows))
+    labels = subject.labels[rows] if subject.labels is not None else None
+    view = replace(stage.base, values=subject.values[rows], labels=labels)
+    return Holding(
+        f"all {len(rows)} originals in no order",
+        replace(view, gallery=subject.originals[rows[order]]),
+        np.argsort(order)[: len(halves.scored)],
+    )
 
 
 def _key(stage: Stage) -> list[Holding]:
