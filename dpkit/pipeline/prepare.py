@@ -259,14 +259,19 @@ def _name_release() -> ReleaseName:
 
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
-    """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if output.partial.exists() and any(output.partial.iterdir()):
+    """Make the folder in which the release grows; a failed beginning takes it away again.
+
+    One that a kill left before anything was written (a long training) is taken as it is.
+    """
+    data = output.partial / "data"
+    found = list(output.partial.iterdir()) if output.partial.exists() else []
+    if any(path != data or any(path.iterdir()) for path in found):
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",
         )
     try:
-        (output.partial / "data").mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DpkitError(
             f"cannot write to {output.partial}: {error.strerror}", remedy="name another with --out"
@@ -275,6 +280,6 @@ def _partial_folder(output: Output) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            (output.partial / "data").rmdir()
+            data.rmdir()
             output.partial.rmdir()
         raise
