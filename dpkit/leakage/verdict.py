@@ -1,7 +1,7 @@
 """VERDICTS: the sentence beside the statement, for each sanitizer what is known without an attack.
 
 For data morphing it is how many known images open all of them (`morph_bounds.py`), for block mixing
-how much of an image is still there.
+how much of an image is still there, for pixelation what is promised (`pixelate_bounds.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.mix_bounds import expected_unchanged, percent
 from dpkit.leakage.morph_bounds import known_images_sentence
+from dpkit.leakage.pixelate_bounds import promise_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,4 +60,5 @@ def mix_verdict(parameters: Mapping[str, Json], geometry: Geometry, _images: int
 VERDICTS: Final[Mapping[str, Verdict]] = {
     "morph": known_images_sentence,
     "mix": mix_verdict,
+    "pixelate": promise_sentence,
 }

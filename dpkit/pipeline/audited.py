@@ -30,6 +30,7 @@ from dpkit.pipeline.attacked import (
     sanitized_rows,
     subject_of,
 )
+from dpkit.pipeline.budget import promise_for
 from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.named import named_images
@@ -190,7 +191,7 @@ def audit_release(request: AuditRequest, keystore: Keystore, voice: Voice) -> Au
     with one_blas_thread():
         subject = _subject(request, keystore, opened, (sample, drawn))
         findings = attack(subject, options, voice)
-        report = _write(opened, sample, findings)
+        report = _write(opened, keystore, sample, findings)
     return Audited(opened.manifest.release_id, findings.audit, report)
 
 
@@ -264,7 +265,7 @@ def _layers(request: AuditRequest, keystore: Keystore, sanitizer: Sanitizer) -> 
     return open_layers(sealed)
 
 
-def _write(opened: _Opened, sample: Sample, findings: Findings) -> Path:
+def _write(opened: _Opened, keystore: Keystore, sample: Sample, findings: Findings) -> Path:
     """Write report and scores into a new folder of the private state."""
     manifest, sanitizer = opened.manifest, opened.terms.sanitizer
     geometry = manifest.geometry
@@ -279,6 +280,9 @@ def _write(opened: _Opened, sample: Sample, findings: Findings) -> Path:
         treatment=tuple(sanitizer.describe(geometry)),
         counts=count_lines(manifest.parts, manifest.classes),
         as_maps=manifest.map_shape is not None,
+        guarantee=promise_for(
+            keystore, manifest.release_id, sanitizer.guarantee(geometry), geometry
+        ),
     )
     report = summarize(
         facts,

@@ -12,6 +12,7 @@ from dpkit.errors import UsageError
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.sanitizers.obfuscate import Obfuscate
+from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
     "obfuscate": Obfuscate,
+    "pixelate": Pixelate,
 }
 
 __all__ = ["SANITIZERS", "sanitizer_of"]
