@@ -12,6 +12,7 @@ from dpkit.errors import UsageError
 from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.obfuscate import Obfuscate
 from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
     "hold": Hold,
+    "obfuscate": Obfuscate,
     "pixelate": Pixelate,
 }
 

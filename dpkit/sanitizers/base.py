@@ -49,6 +49,14 @@ def options_of(sanitizer: type[Sanitizer]) -> list[Field[Any]]:
     return [f for f in fields(sanitizer) if not f.metadata["is_found"]]  # type: ignore[arg-type]  # every sanitizer is a dataclass
 
 
+def option_name(parameter: Field[Any]) -> str:
+    """Return the word of a parameter on the command line, without dashes before it.
+
+    An underscore at its end is Python's, for words that Python keeps to itself: `lambda_`.
+    """
+    return parameter.name.rstrip("_").replace("_", "-")
+
+
 class Sanitizer(Protocol):
     """One scheme of one paper, as a frozen dataclass of public parameters made with `param`."""
 
