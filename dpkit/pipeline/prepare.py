@@ -300,7 +300,7 @@ def _partial_folder(output: Output) -> Iterator[None]:
             remedy="move it away, or name another output with --out",
         )
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        (output.partial / "data").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DpkitError(
             f"cannot write to {output.partial}: {error.strerror}", remedy="name another with --out"
@@ -309,6 +309,6 @@ def _partial_folder(output: Output) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            data.rmdir()
+            (output.partial / "data").rmdir()
             output.partial.rmdir()
         raise

@@ -13,6 +13,7 @@ from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.sanitizers.obfuscate import Obfuscate
+from dpkit.sanitizers.partition import Partition
 from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
     "hold": Hold,
-    "obfuscate": Obfuscate,
     "pixelate": Pixelate,
+    "obfuscate": Obfuscate,
+    "partition": Partition,
 }
 
 __all__ = ["SANITIZERS", "sanitizer_of"]
