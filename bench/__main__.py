@@ -31,7 +31,9 @@ BENCHES = {
     "fig8": "bench.fig8",
     "mix-kernel": "bench.mix_kernel",
     "mix-job": "bench.mix_job",
+    "hold-kernel": "bench.hold_kernel",
     "table4": "bench.table4",
+    "pixelate-speed": "bench.pixelate_speed",
     "audit-mixing": "bench.audit_mixing",
     "augconv": "bench.augconv",
     "augconv-attack": "bench.augconv_attack",
@@ -40,6 +42,7 @@ BENCHES = {
 }
 LONG = {  # only where they are named
     "utility": "bench.utility",
+    "pixelate": "bench.pixelate",
     "mole": "bench.mole_table1",
     "audit-moments": "bench.audit_moments",
     "reconstructors": "bench.reconstructors",

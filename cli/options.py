@@ -14,7 +14,7 @@ from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
 from dpkit.sanitizers.base import option_name as word_of
-from dpkit.sanitizers.base import options_of
+from dpkit.sanitizers.base import options_of, promises_privacy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,6 +75,11 @@ gate_options = (
                  help="Publish only if this holds: 'worst_ssim <= 0.3 and verdict != broken'."),
 )  # fmt: skip
 
+_BUDGET = (
+    click.option("--max-epsilon", default="", metavar="E",
+                 help="Refuse images whose total ε over all releases of the keystore is above it."),
+)  # fmt: skip
+
 remix_option = click.option(
     "--allow-remix", is_flag=True,
     help="Mix images that an earlier release holds mixed; the report says so.",
@@ -116,6 +121,8 @@ _RELEASING = (
                  help="Sample for baselines and the measured restoration, and that is attacked."),
     click.option("--utility", is_flag=True,
                  help="Train a small network on originals and release, and report both."),
+    click.option("--faces/--no-faces", default=None,
+                 help="Look for faces (extra faces); by default with --audit full, if installed."),
 )  # fmt: skip
 
 
@@ -134,7 +141,7 @@ def request_options(sanitizer: type[Sanitizer]) -> Callable[[Command], Command]:
         remote = _REMOTE if sanitizer.has_remote else ()
         options = (
             *_presets(sanitizer), *_parameters(sanitizer), *network, *remote, *own,
-            *_READING, *_LABELS, *_releasing(sanitizer), *gate_options, out_option,
+            *_READING, *_LABELS, *_releasing(sanitizer), *_gates(sanitizer), out_option,
         )  # fmt: skip
         for option in reversed(options):
             command = option(command)
@@ -153,6 +160,13 @@ def _releasing(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     """Return the options of the release; a sanitizer whose draws must be fresh takes no key."""
     without = {"key_id", "added_classes"} if sanitizer.fresh_keys else set()
     return [option for option in _RELEASING if option_name(option) not in without]
+
+
+def _gates(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
+    """Return the limits on a release; where ε is promised, no limit may look at its values."""
+    if not promises_privacy(sanitizer()):
+        return list(gate_options)
+    return [o for o in gate_options if option_name(o) != "allow_unchanged"] + list(_BUDGET)
 
 
 def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequest:
@@ -175,9 +189,10 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
         with_remote=values.get("with_remote", False),
         gates=Gates(
             values["max_bad"],
-            values["allow_unchanged"],
+            values.get("allow_unchanged", 0),
             values.get("allow_remix", False),
             values["require"],
+            values.get("max_epsilon", ""),
         ),
         **_pick(values, (option_name(option) for option in _releasing(sanitizer))),
         **(_pick(values, _MIXING_NAMES) if is_mixing(sanitizer) else {}),

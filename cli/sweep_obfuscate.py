@@ -49,6 +49,7 @@ _MINUTE = 60
     metavar="MINUTES",
     help="For all attackers together; trainings come beside it.",
 )
+@click.option("--retry-cut", is_flag=True, help="Train attackers again that an earlier budget cut.")
 @click.option(
     "--pairs",
     type=click.IntRange(20, 1_000_000),
@@ -118,6 +119,7 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
         split=Split(values["split"]),
         read=ReadOptions(size=values["size"]),
         seed=values["seed"],
+        retries_cut=values["retry_cut"],
     )
     with voice() as speaking:
         swept, cells = sweep_obfuscate(request, speaking)

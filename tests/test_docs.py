@@ -14,6 +14,7 @@ import pytest
 
 from cli.main import COMMANDS, INTERRUPTED, main
 from cli.sanitize import QUARANTINED
+from cli.sweep import SWEEPS
 from dpkit.errors import DpkitError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.release.card_text import VERIFY
@@ -208,6 +209,15 @@ class TestTables:
         listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
         everywhere = {name for p in ALL["dpkit restore"].params for name in p.opts}
         own = [p for p in ALL["dpkit audit"].params if isinstance(p, click.Option)]
+        own = [p for p in own if not everywhere.intersection(p.opts)]
+        assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
+
+    @pytest.mark.parametrize("name", SWEEPS)
+    def test_the_sweeps_page_lists_the_options_of_each_with_their_defaults(self, name):
+        section = page("sweep.md").split(f"## Options of `dpkit sweep {name}`")[1].split("## ")[0]
+        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        everywhere = {name for p in ALL["dpkit verify"].params for name in p.opts}
+        own = [p for p in ALL[f"dpkit sweep {name}"].params if isinstance(p, click.Option)]
         own = [p for p in own if not everywhere.intersection(p.opts)]
         assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
 

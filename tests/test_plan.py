@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dpkit.errors import UsageError
 from dpkit.plan import Borders, ReleaseName, Split, duplicates, group_rows, image_ids, make_plan
 from dpkit.types import PARTS, Rows, Secret
+from dpkit.types.plans import keep
 
 SEED = Secret(bytes(32))
 RELEASE = ReleaseName("r", "2026-01-01", Secret(b"\1" * 32))
@@ -126,6 +127,26 @@ class TestGroups:
         groups = group_rows(rows(4, groups=("b", "a", "c", "b"), contents=[1, 1, 2, 2]))
         assert groups.names == ("a", "a", "a", "a")
         assert len(set(groups.index)) == 1
+
+    def test_where_bytes_may_not_tell_each_file_is_a_group(self):
+        """Pseudonyms and parts then follow from names alone, whatever the files hold."""
+        one, other = (
+            replace(rows(6, contents=c), by_content=False)
+            for c in ([7, 8, 7, 9, 7, 7], [1, 2, 3, 4, 5, 6])
+        )
+        assert len(set(group_rows(one).index)) == 6
+        plans = [make_plan(r, Split("50/25/25"), SEED, RELEASE, Borders(9)) for r in (one, other)]
+        assert plans[0].shards == plans[1].shards
+        assert plans[0].rows.paths == plans[1].rows.paths
+        assert plans[0].rows.groups.tolist() == plans[1].rows.groups.tolist()
+
+    def test_where_bytes_may_not_tell_groups_that_share_a_file_stay_apart(self):
+        shared = replace(
+            rows(4, groups=("b", "a", "c", "b"), contents=[1, 1, 2, 2]), by_content=False
+        )
+        assert group_rows(shared).names == ("b", "a", "c", "b")
+        kept = keep(shared, np.array([True, True, False, True]))
+        assert group_rows(kept).names == ("b", "a", "b")
 
     def test_the_sets_of_equal_files_are_listed(self):
         assert duplicates(rows(4, contents=[7, 8, 7, 9])) == (("a/00000.png", "a/00002.png"),)

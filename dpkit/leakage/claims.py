@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.leakage.mix_bounds import mix_bounds
 from dpkit.leakage.morph_bounds import morph_bounds
+from dpkit.leakage.pixelate_bounds import pixelate_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,4 +17,5 @@ if TYPE_CHECKING:
 BOUNDS: Final[Mapping[str, Callable[[Mapping[str, Json], Geometry], tuple[Bound, ...]]]] = {
     "morph": morph_bounds,
     "mix": mix_bounds,
+    "pixelate": pixelate_bounds,
 }

@@ -2,13 +2,14 @@
 
 Rules: a released report holds figures of `LEAST_IMAGES` images or none; the worst image is
 a number only; the top line says that nobody has attacked the release until somebody has, and
-then what came of it.
+then what came of it. The released report of a differentially private release holds nothing that was
+computed from originals.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from dpkit.kernels.ssim import K1, K2, SIGMA, SMALLEST_WINDOW, WINDOW, window_side
 from dpkit.leakage.claims import BOUNDS
 from dpkit.leakage.metrics import METRICS, Metric
+from dpkit.leakage.promise import NOTHING_COMPUTED, statement_of_promise
 from dpkit.leakage.verdict import verdict
 from dpkit.leakage.view import are_grey_levels, view_of
 from dpkit.leakage.withheld import for_release
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from dpkit.types import Geometry, Json
     from dpkit.types.audit import Audit
+    from dpkit.types.evidence import PrivacyGuarantee
 
     Scores = Mapping[str, NDArray[np.float64]]  # by metric, float64 [n]
 
@@ -64,6 +67,8 @@ class ReleaseFacts:
         By part and label.
     as_maps
         Whether released rows are feature maps.
+    guarantee
+        The differential privacy that is promised, with the provider's totals; None for none.
     """
 
     release_id: str
@@ -77,6 +82,7 @@ class ReleaseFacts:
     counts: tuple[Count, ...] = ()
     notices: tuple[str, ...] = ()
     as_maps: bool = False
+    guarantee: PrivacyGuarantee | None = None
 
 
 def summarize(
@@ -105,8 +111,10 @@ def summarize(
         What attacks made of the release. The released report has its figures where they are of
         `LEAST_IMAGES` images or more, else verdict and states alone.
     """
-    told = for_release(audit) if released else audit
-    withheld = _reason_to_withhold(scores, baselines) if released else ""
+    promise = _promise(facts, released=released)
+    silent = promise if released else None  # then nothing of originals is told
+    told = None if silent else for_release(audit) if released else audit
+    withheld = _reason_to_withhold(facts, scores, baselines) if released else ""
     least = LEAST_IMAGES if released else 1
     measured = {} if withheld else _distributions(scores, facts.geometry, least)
     guesses = {} if withheld else baselines
@@ -120,7 +128,7 @@ def summarize(
         parameters={name: _scalar(value) for name, value in facts.parameters.items()},
         geometry=facts.geometry,
         treatment=facts.treatment,
-        statement=statement_of(told),
+        statement=statement_of_promise(silent) if silent else statement_of(told),
         known_images_sentence=verdict(
             facts.sanitizer, facts.parameters, facts.geometry, facts.images
         ),
@@ -137,6 +145,7 @@ def summarize(
         counts=facts.counts,
         notices=facts.notices,
         settings=_settings(facts.geometry, dtype, as_maps=facts.as_maps),
+        guarantee=promise,
     )
 
 
@@ -151,7 +160,18 @@ def _alikeness(metric: Metric, scores: NDArray[np.float64]) -> NDArray[np.float6
     return -scores if metric.higher_is_more_alike else scores
 
 
-def _reason_to_withhold(scores: Scores, baselines: Mapping[str, Scores]) -> str:
+def _promise(facts: ReleaseFacts, *, released: bool) -> PrivacyGuarantee | None:
+    """Return the guarantee; what images have cost over other releases is the provider's alone."""
+    if facts.guarantee is None or not released:
+        return facts.guarantee
+    return replace(facts.guarantee, releases=0, totals=())
+
+
+def _reason_to_withhold(
+    facts: ReleaseFacts, scores: Scores, baselines: Mapping[str, Scores]
+) -> str:
+    if facts.guarantee is not None:
+        return NOTHING_COMPUTED
     columns = [*scores.values(), *(c for s in baselines.values() for c in s.values())]
     fewest = min((len(column) for column in columns), default=0)
     if fewest >= LEAST_IMAGES:

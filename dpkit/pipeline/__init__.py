@@ -18,9 +18,10 @@ from dpkit.engines import LocalEngine
 from dpkit.errors import UsageError
 from dpkit.pipeline.prepare import begin, refuse_places, resume
 from dpkit.pipeline.publish import Published, close
-from dpkit.pipeline.request import Gates, ReleaseRequest
+from dpkit.pipeline.request import Gates, ReleaseRequest, raise_require
 from dpkit.pipeline.shard import check_blas, finish_shard
 from dpkit.pipeline.state import Output
+from dpkit.sanitizers.base import promises_privacy
 from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
@@ -147,7 +148,10 @@ def publish(
             run.gates.allow_unchanged if allow_unchanged is None else allow_unchanged,
             run.gates.allow_remix or allow_remix,
             run.gates.require if require is None else require,
+            run.gates.max_epsilon,
         )
+        if gates.require and promises_privacy(run.sanitizer):
+            raise_require(run.sanitizer)
         return close(replace(run, gates=gates), LocalEngine(), voice or Voice())
 
 

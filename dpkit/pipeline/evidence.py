@@ -11,6 +11,7 @@ import numpy as np
 from dpkit.audit.halves import OneGroupError
 from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS, Options
 from dpkit.audit.round_trips import RoundTrips
+from dpkit.audit.subject import with_treatment
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
@@ -24,6 +25,7 @@ from dpkit.pipeline.attacked import (
     sanitized_rows,
     subject_of,
 )
+from dpkit.pipeline.budget import promise_for
 from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.private_csv import csv_pieces
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from dpkit.release.manifest import Manifest
     from dpkit.types import Json
     from dpkit.types.audit import AttackResult, Audit
-    from dpkit.types.evidence import RoundTrip
+    from dpkit.types.evidence import PrivacyGuarantee, RoundTrip
     from dpkit.types.voice import Voice
 
 PAIRS: Final = 24  # originals in the private report, at most
@@ -55,9 +57,12 @@ class Evidence:
     """The released report as JSON and page, and the private files by name, in pieces.
 
     `audit` is None where no attack was run; `learned` says what a network learned of the release.
+    `private_line` is the first line of the private edition, `promise` what both guarantee.
     """
 
     top_line: str
+    private_line: str
+    promise: PrivacyGuarantee | None
     report_json: str
     report_html: str
     private: Mapping[str, Iterable[bytes]]
@@ -98,13 +103,15 @@ def gather_evidence(
         replace(facts, notices=notices), scores, found.baselines, round_trip=found.round_trip,
         released=False, dtype=manifest.dtype, audit=attacked,
     )  # fmt: skip
-    shown = rows.read(found.drawn[:PICTURES]).values
+    shown, _, _ = rows.values(found.drawn[:PICTURES])
     duplicates = tuple(tuple(map(str, _list(e))) for e in _list(run.plan.settings["duplicates"]))
     notes = PrivateNotes(tuple(bad), duplicates)
     pairs = _pairs(rows, scores, found.drawn)
     page = private_page(private, pairs, notes, found.sample, found.findings)
     return Evidence(
         released.top_line,
+        private.top_line,
+        private.guarantee,
         released.to_json(),
         render_released(released, tuple(ReleasePicture(picture(v)) for v in shown)),
         {
@@ -163,6 +170,7 @@ def audit_options(run: Run) -> Options | None:
         budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
         seed=zlib.crc32(run.plan.release_id.encode()),
         with_utility=bool(run.plan.settings.get("utility", False)),
+        with_faces=bool(run.plan.settings.get("faces", False)),
     )
 
 
@@ -192,6 +200,7 @@ def _attacked(
     sample, numbers, restored = drawn
     treated = (run.sanitizer, run.geometry, restored)
     subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
+    subject = with_treatment(subject, run.key)
     try:
         return attack(subject, options, voice)
     except OneGroupError as error:
@@ -231,6 +240,12 @@ def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFa
         treatment=(*run.sanitizer.describe(run.geometry), *cautions),
         counts=count_lines(manifest.parts, manifest.classes),
         as_maps=manifest.map_shape is not None,
+        guarantee=promise_for(
+            run.keystore,
+            manifest.release_id,
+            run.sanitizer.guarantee(run.geometry),
+            run.geometry,
+        ),
     )
 
 

@@ -7,15 +7,18 @@ import datetime as dt
 import os
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.options import faces_wanted
+from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import SealedPlan, open_plan, seal_plan
+from dpkit.pipeline.budget import cost_of, reserved, reserved_images
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
 from dpkit.pipeline.data_key import held_key, new_key
@@ -38,9 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dpkit.keystore.store import Keystore
+    from dpkit.pipeline.budget import Cost, Reserved
     from dpkit.pipeline.request import ReleaseRequest
     from dpkit.plan import Split
     from dpkit.readers.scan import Scan
+    from dpkit.readers.targets import Targets
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Geometry, Json, Key
     from dpkit.types.voice import Voice
@@ -61,6 +66,7 @@ class Run:
     key: Key
     source: FolderSource
     gates: Gates
+    reserved: Reserved | None = None  # by `begin` and `resume`, where ε is promised
 
     @property
     def sanitizer(self) -> Sanitizer:
@@ -144,7 +150,8 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
     source = FolderSource(Path(str(plan.settings["source"])), terms.rule)
     state = ReleaseState(plan.release_id)
     gates = gates or Gates(**plan.settings["gates"])  # type: ignore[arg-type]  # sealed by us
-    return Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
+    run = Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
+    return replace(run, reserved=reserved_images(run))
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
@@ -155,9 +162,7 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         terms, targets = known_terms(request, held.terms, scanned, voice)
     else:
         terms, targets = new_terms(request, scanned, voice)
-    rows = Rows(
-        scanned.paths, scanned.sha256, targets.values, scanned.groups, scanned.parts, scanned.kept
-    )
+    rows = _rows(scanned, targets, terms)
     refuse_names_in_kept(rows)
     left = SealedCheckpoints(keystore, request.digest(), rows)
     seed = held.key.seed if held else left.seed
@@ -172,18 +177,22 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
         _say_dropped(dropped, voice)
         if within := _within(request, scanned):
             voice.notice(within)
+    cost = cost_of(request, terms, rows, keystore, (LocalEngine(workers), voice))
+    rows = cost.rows
     plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
-    settings = _settings(request, terms, scanned, rows, dropped)
+    settings = _settings(request, terms, scanned, cost, dropped)
     held = held or new_key(keystore, terms, seed, supply)
     signing_key(keystore)  # made now, so that whoever publishes finds it
-    sealed = seal_plan(keystore, plan, held.key_id, settings)
+    with reserved(keystore, plan.release_id, cost, request.gates):
+        sealed = seal_plan(keystore, plan, held.key_id, settings)
     left.end()
     output, state = Output(request.out), ReleaseState(plan.release_id)
     output.begin(
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
     )
     source = FolderSource(request.source, terms.rule)
-    return Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
+    run = Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
+    return replace(run, reserved=reserved_images(run))
 
 
 def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> Scan:
@@ -197,16 +206,32 @@ def _scan(request: ReleaseRequest, split: Split, voice: Voice, workers: int) -> 
     if scanned.skipped:
         voice.notice(f"files passed over, no images by their names: {scanned.skipped:,}")
     total = len(scanned.bad) + len(scanned.paths)
-    bad = [(file.path, file.reason) for file in scanned.bad]
-    check_share(bad, total, request.gates.max_bad)
+    check_share(_listed(scanned), total, request.gates.max_bad)
     return scanned
+
+
+def _listed(scanned: Scan) -> list[tuple[str, str]]:
+    return [(file.path, file.reason) for file in scanned.bad]
+
+
+def _rows(scanned: Scan, targets: Targets, terms: Terms) -> Rows:
+    """Return the rows of a release; where ε is promised, no group follows from files' content."""
+    return Rows(
+        scanned.paths,
+        scanned.sha256,
+        targets.values,
+        scanned.groups,
+        scanned.parts,
+        scanned.kept,
+        by_content=terms.sanitizer.guarantee(terms.rule.geometry) is None,
+    )
 
 
 def _settings(
     request: ReleaseRequest,
     terms: Terms,
     scanned: Scan,
-    rows: Rows,
+    cost: Cost,
     dropped: tuple[tuple[str, str], ...],
 ) -> dict[str, Json]:
     return {
@@ -219,14 +244,15 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "faces": faces_wanted(request.faces, request.audit),
         "with_remote": request.with_remote,
         "blas": blas_core(),
-        "bad": [[bad.path, bad.reason] for bad in scanned.bad],
+        "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
         "dropped": [list(entry) for entry in dropped],
         "within": _within(request, scanned),
         "skipped": scanned.skipped,
         "notices": list(scanned.notices),
-        "duplicates": [list(paths) for paths in duplicates(rows)],
+        "duplicates": [list(paths) for paths in duplicates(cost.rows)],
     }
 
 
@@ -257,10 +283,18 @@ def _name_release() -> ReleaseName:
     return ReleaseName(release_id, today, fresh_secret())
 
 
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is as a run leaves it that was killed before its plan was sealed."""
+    return all(
+        entry.name == "data" and entry.is_dir() and not any(entry.iterdir())
+        for entry in folder.iterdir()
+    )
+
+
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
     """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if any(not path.is_dir() for path in output.partial.rglob("*")):  # a killed fit leaves folders
+    if output.partial.exists() and not _is_bare(output.partial):
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",

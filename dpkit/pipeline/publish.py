@@ -44,13 +44,18 @@ if TYPE_CHECKING:
     from dpkit.release.manifest import PartCounts
     from dpkit.release.signature import SigningKey
     from dpkit.types import Json
+    from dpkit.types.evidence import PrivacyGuarantee
     from dpkit.types.supply import Weights
     from dpkit.types.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a run ends with; `quarantined` images were left out."""
+    """What a run ends with; `quarantined` images were left out.
+
+    `top_line` stands in the release; `private_line` in the provider's report, where it can say
+    more. `promise` has what the images cost over all releases; None where no ε is promised.
+    """
 
     release: Path
     release_id: str
@@ -61,6 +66,8 @@ class Published:
     parts: tuple[PartCounts, ...]
     fingerprint: str
     top_line: str
+    private_line: str
+    promise: PrivacyGuarantee | None
     private_report: Path
     quarantine: Path
 
@@ -78,6 +85,7 @@ class Published:
             "statement": self.top_line,
             "private_report": str(self.private_report),
             "quarantine": str(self.quarantine),
+            **(_budget_facts(self.promise, self.private_line) if self.promise else {}),
         }
 
     def lines(self) -> list[str]:
@@ -87,6 +95,7 @@ class Published:
             f"published {self.release}: {self.images:,} images ({parts})",
             f"  release {self.release_id}, data key {self.key_id}, signer {self.fingerprint}",
             f"  {self.top_line}",
+            *(_budget_lines(self.promise, self.private_line) if self.promise else ()),
             f"  your private report, with originals: {self.private_report}",
         ]
         if self.duplicates:
@@ -96,6 +105,26 @@ class Published:
             images = "1 image" if self.quarantined == 1 else f"{self.quarantined} images"
             lines.append(f"  {images} quarantined, why: {self.quarantine}")
         return lines
+
+
+def _budget_facts(promise: PrivacyGuarantee, private_line: str) -> dict[str, Json]:
+    return {
+        "private_statement": private_line,
+        "epsilon": promise.epsilon,
+        "neighborhood": promise.neighborhood,
+        "epsilon_totals": {total.epsilon: total.images for total in promise.totals},
+    }
+
+
+def _budget_lines(promise: PrivacyGuarantee, private_line: str) -> Iterator[str]:
+    yield f"  for you alone: {private_line}"
+    if promise.totals:
+        most = promise.totals[0]
+        images = "1 image" if most.images == 1 else f"{most.images:,} images"
+        yield (
+            f"  largest total ε of an image over the releases of this keystore: {most.epsilon} "
+            f"({images})"
+        )
 
 
 def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
@@ -147,7 +176,8 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     return Published(
         run.output.out, run.plan.release_id, run.plan.key_id, images, len(bad) + len(dropped),
         len(_list(run.plan.settings["duplicates"])), manifest.parts, signer.public.fingerprint,
-        evidence.top_line, private / "report.html", quarantine,
+        evidence.top_line, evidence.private_line, evidence.promise, private / "report.html",
+        quarantine,
     )  # fmt: skip
 
 
@@ -271,7 +301,8 @@ def _write_documents(
     remote = released_remote(run)
     if remote is not None:
         write_remote(folder / REMOTE, remote)
-    text = card(manifest, evidence.learned, has_remote=remote is not None)
+    promised = evidence.promise.promise if evidence.promise else ""
+    text = card(manifest, evidence.learned, promised, has_remote=remote is not None)
     write_file(folder / CARD, text.encode())
     write_file(folder / REPORT, evidence.report_json.encode())
     write_file(folder / REPORT_PAGE, evidence.report_html.encode())

@@ -57,7 +57,7 @@ def count_again(run: Run, finished: Sequence[Finished]) -> int:
     UsageError
         There are some, and that was not allowed.
     """
-    if not run.sanitizer.fresh_keys:
+    if not run.sanitizer.least_company:
         return 0
     marks = _marks(finished)
     known = ledger_of(run).known(marks, except_release=run.plan.release_id)
@@ -79,7 +79,7 @@ def enter_images(run: Run, finished: Sequence[Finished], again: int) -> None:
     UsageError
         Another run entered some of them since `again` were counted.
     """
-    if not run.sanitizer.fresh_keys:
+    if not run.sanitizer.least_company:
         return
     ledger_of(run).enter(run.plan.release_id, _marks(finished))
     if count_again(run, finished) > again:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from dpkit.audit.options import faces_wanted
 from dpkit.errors import UsageError
 from dpkit.leakage.gate import parse_condition
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.release.index import check_kept
-from dpkit.sanitizers.base import parameters
+from dpkit.sanitizers.base import parameters, promises_privacy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from dpkit.audit.options import Mode
     from dpkit.readers.labels import LabelTable
     from dpkit.sanitizers.base import Sanitizer
+
+_EPSILON: Final = re.compile(
+    r"(?=[0-9.]*[1-9])(?:[0-9]{1,12}(?:\.[0-9]{1,12})?|[0-9]{1,12}/[1-9][0-9]{0,11})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +43,32 @@ class Gates:
         Whether images that were mixed before may be mixed again.
     require
         A condition on the audit's figures (`leakage.gate`); empty requires nothing.
+    max_epsilon
+        The largest total ε of an image over all releases of the keystore, as a decimal or a
+        fraction above 0; empty sets no limit. For sanitizers with a guarantee.
     """
 
     max_bad: float = 0.01
     allow_unchanged: int = 0
     allow_remix: bool = False
     require: str = ""
+    max_epsilon: str = ""
 
     def __post_init__(self) -> None:
         if self.require:
             parse_condition(self.require)
+        if self.max_epsilon and not _EPSILON.fullmatch(self.max_epsilon):
+            raise UsageError(
+                f"--max-epsilon {self.max_epsilon[:80]!r} is no number above 0",
+                remedy="such as 2, 0.5 or 1/3",
+            )
         _within("--max-bad", self.max_bad, 0, 1)
         _within("--allow-unchanged", self.allow_unchanged, 0, 2**40)
+
+    @property
+    def epsilon_limit(self) -> Fraction | None:
+        """`max_epsilon` as an exact number, None where there is no limit."""
+        return Fraction(self.max_epsilon) if self.max_epsilon else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,8 @@ class ReleaseRequest:
         Size of the sample on which baselines and restoration are measured, and that is attacked.
     utility
         Whether networks are trained on originals and release, to say what can be learned.
+    faces
+        Whether faces are looked for; None: in the full audit, where the extra is installed.
     merge_labels, drop_small_labels, mix_bins
         For sanitizers that mix: labels that are mixed as one (`A,B`), whether those that are too
         small are left out, and into how many classes the numbers of `mix_column` fall.
@@ -100,14 +123,17 @@ class ReleaseRequest:
     audit: Mode = "quick"
     audit_images: int = 256
     utility: bool = False
+    faces: bool | None = None
     merge_labels: tuple[str, ...] = ()
     drop_small_labels: bool = False
     mix_bins: int | None = None
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        self._check_privacy()
         _within("--shard-mb", self.shard_mb, 1, 65536)
         _within("--audit-images", self.audit_images, 20, 65536)
+        faces_wanted(self.faces, self.audit)
         if self.gates.require and self.audit == "none":
             raise UsageError(
                 "--require needs an audit, and --audit is none", remedy="say --audit quick or full"
@@ -129,6 +155,16 @@ class ReleaseRequest:
             )
         if self.table:
             check_kept(self.table.keep_columns)
+
+    def _check_privacy(self) -> None:
+        is_private = promises_privacy(self.sanitizer)
+        if is_private and self.gates.require:
+            raise_require(self.sanitizer)
+        if self.gates.max_epsilon and not is_private:
+            raise UsageError(
+                f"--max-epsilon is given, and {self.sanitizer.name} has no ε",
+                remedy="leave it out",
+            )
 
     def _check_model(self) -> None:
         is_needed = "network" in self.sanitizer.needs and self.key_id is None
@@ -165,6 +201,7 @@ class ReleaseRequest:
                 self.audit_images,
                 self.audit,
                 self.utility,
+                self.faces,
                 self.merge_labels,
                 self.drop_small_labels,
                 self.mix_bins,
@@ -172,6 +209,15 @@ class ReleaseRequest:
         }
         text = json.dumps(facts, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def raise_require(sanitizer: Sanitizer) -> NoReturn:
+    """Refuse a condition on a release that promises differential privacy."""
+    raise UsageError(
+        f"--require cannot be given to {sanitizer.name}: whether its release is published would "
+        "depend on figures of originals, and that decision is not covered by ε",
+        remedy="leave it out, and read your private report",
+    )
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

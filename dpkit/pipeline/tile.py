@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from dpkit.pipeline.prepare import Run
     from dpkit.types import Secret
+
+UNRESERVED: Final = "its pixels are not those that were reserved in the privacy budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ def decode_rows(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, st
             pixels[i] = run.source.decode(path, rows.sha256[i].tobytes())
         except UnreadableImageError as error:
             bad[i] = str(error)
+    if run.reserved is not None:
+        for i in set(run.reserved.others(pixels).tolist()) - bad.keys():
+            pixels[i], bad[i] = 0, UNRESERVED
     return pixels, bad
 
 

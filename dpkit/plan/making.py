@@ -9,7 +9,8 @@ release secret. Two secrets rule it:
 
 A **group** is what must not be torn apart: all images of one name in the provider's group
 column, and all files with the same bytes. Groups that share a file are one group; its
-pseudonym and its part follow from the smallest of their names.
+pseudonym and its part follow from the smallest of their names. Where differential privacy is
+promised (`Rows.by_content` is false), bytes decide nothing: a file without a name is a group.
 """
 
 from __future__ import annotations
@@ -153,11 +154,12 @@ class Groups:
 
 
 def group_rows(rows: Rows) -> Groups:
-    """Put rows into groups: by the provider's names, and by equal bytes."""
-    first_row, same_bytes = _equal_digests(rows.sha256)
+    """Put rows into groups: by the provider's names, and by equal bytes where these may tell."""
+    each = np.arange(len(rows), dtype=np.int64)
+    first_row, same_bytes = _equal_digests(rows.sha256) if rows.by_content else (each, each)
     if rows.groups is None:
         names = tuple(rows.paths[row] for row in first_row[same_bytes])
-        return Groups(same_bytes, names, rows.sha256)
+        return Groups(same_bytes, names, rows.sha256 if rows.by_content else None)
     smallest = {name: name for name in rows.groups}
     for name, first in zip(rows.groups, first_row[same_bytes], strict=True):
         _join(smallest, name, rows.groups[first])

@@ -12,7 +12,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
-from dpkit.release.card_text import BLOCKS, H5PY, LIMITS, ORDINARY, REMOTE, VERIFY
+from dpkit.release.card_text import (
+    BLOCKS,
+    H5PY,
+    LIMITS,
+    MEASURED,
+    ORDINARY,
+    PROMISED,
+    REMOTE,
+    VERIFY,
+)
 from dpkit.release.training import Training, read_training
 
 if TYPE_CHECKING:
@@ -27,7 +36,9 @@ _TASKS: Final = {"single": "image-classification", "multi": "image-classificatio
 _MARKUP: Final = re.compile(r"([\\`*_\[\]|#~])")
 
 
-def card(manifest: Manifest, learned: str = "", *, has_remote: bool = False) -> str:
+def card(
+    manifest: Manifest, learned: str = "", promised: str = "", *, has_remote: bool = False
+) -> str:
     """Return the dataset card of a release, in Markdown with a YAML header.
 
     Parameters
@@ -35,6 +46,9 @@ def card(manifest: Manifest, learned: str = "", *, has_remote: bool = False) -> 
     learned
         What a small network learned from the release, in a sentence; empty where that was not
         measured.
+    promised
+        The differential privacy of an image, in sentences; empty where none is promised. Groups
+        then do not follow from the files' content, and nothing was measured on originals.
     has_remote
         Whether the rest of the network is in the release.
 
@@ -46,11 +60,11 @@ def card(manifest: Manifest, learned: str = "", *, has_remote: bool = False) -> 
     training = read_training(manifest.training, manifest.image_shape[0])
     sections = (
         _header(manifest),
-        _first_lines(manifest, training, learned),
+        _first_lines(manifest, training, learned, promised),
         _train_section(manifest, training, has_remote=has_remote),
-        _counts(manifest),
+        _counts(manifest, by_content=not promised),
         VERIFY.format(key=manifest.signer.public_key, fingerprint=manifest.signer.fingerprint),
-        LIMITS,
+        LIMITS.format(recovered=PROMISED if promised else MEASURED),
     )
     return "\n".join(sections)
 
@@ -73,7 +87,7 @@ def _header(manifest: Manifest) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _first_lines(manifest: Manifest, training: Training, learned: str) -> str:
+def _first_lines(manifest: Manifest, training: Training, learned: str, promised: str) -> str:
     """Return the ten lines that decide: statement, convolutions, first layer, mean, transforms."""
     learn = "Yes." if training.convolutions_learn else "No."
     lines = (
@@ -82,6 +96,7 @@ def _first_lines(manifest: Manifest, training: Training, learned: str) -> str:
         "",
         f"- **Can ordinary convolutions learn from these values? {learn}** {escaped(training.why)}",
         f"- **First layer that can:** {_layer(training)}",
+        *([f"- **What is promised:** {escaped(promised)}"] if promised else []),
         *([f"- **What a small network learned:** {escaped(learned)}"] if learned else []),
         f"- **Values:** {_values(manifest, training)}",
         f"- **Augmentation:** {_augmentation(training)}",
@@ -149,8 +164,8 @@ def _moments(training: Training) -> dict[str, str]:
     return {"imports": "import json\n", "mean": f'{read}["mean"]', "std": std_code}
 
 
-def _counts(manifest: Manifest) -> str:
-    lines = ["## Images and groups", "", _grouping(manifest), ""]
+def _counts(manifest: Manifest, *, by_content: bool) -> str:
+    lines = ["## Images and groups", "", _grouping(manifest, by_content=by_content), ""]
     lines += _table(("part", "images", "groups"), (_part_row(part) for part in manifest.parts))
     names = {entry.index: entry.name for entry in manifest.classes}
     rows = [
@@ -166,9 +181,11 @@ def _counts(manifest: Manifest) -> str:
     return "\n".join([*lines, ""])
 
 
-def _grouping(manifest: Manifest) -> str:
+def _grouping(manifest: Manifest, *, by_content: bool) -> str:
     if manifest.grouped:
         return "A group is what the provider named so (a patient, a person); it lies in one part."
+    if not by_content:
+        return "The provider named no groups: each image is a group of its own."
     return "The provider named no groups: a group is a set of equal files; it lies in one part."
 
 

@@ -93,11 +93,19 @@ The last says that nothing changed since the lists were written; only the first 
 them. Get the fingerprint from the provider, by a way other than this folder.
 """
 
+MEASURED: Final = """\
+- That the images cannot be recovered. `report.html` says what was measured and what was tried;
+  an attack that nobody has run proves nothing."""
+
+PROMISED: Final = """\
+- Anything beyond the promise above. `report.html` says what it leaves open. Nothing in this folder
+  was computed from originals but the released values, what follows from these alone, and the ids,
+  which are keyed hashes and random to all who lack the key."""
+
 LIMITS: Final = """\
 ## What is not claimed
 
-- That the images cannot be recovered. `report.html` says what was measured and what was tried;
-  an attack that nobody has run proves nothing.
+{recovered}
 - That the release is anonymous in the sense of any law. Labels, counts, groups and the kept
   columns of `data/index.csv` are published as they are.
 - That ids mean anything: they are keyed pseudonyms, and only the provider can undo them.

@@ -9,10 +9,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
+from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.sanitizers.obfuscate import Obfuscate
 from dpkit.sanitizers.partition import Partition
+from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
+    "hold": Hold,
+    "pixelate": Pixelate,
     "obfuscate": Obfuscate,
     "partition": Partition,
 }

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeAlia
 
 import numpy as np
 
+from dpkit.types import Geometry
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
+    from dpkit.types import Company, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
     from dpkit.types.guarantee import Guarantee
     from dpkit.types.supply import Need, Supply, Weights
 
@@ -222,6 +224,13 @@ class ImageSanitizer:
     def guarantee(self, geometry: Geometry) -> Guarantee | None:  # noqa: ARG002 (the protocol's signature)
         """Return None: no differential privacy is promised."""
         return None
+
+
+def promises_privacy(sanitizer: Sanitizer) -> bool:
+    """Say whether a sanitizer guarantees differential privacy."""
+    height, width = sanitizer.default_size
+    geometry = Geometry(channels=3, height=height, width=width, depth=8)
+    return sanitizer.guarantee(geometry) is not None
 
 
 def parameters(sanitizer: Sanitizer) -> dict[str, Json]:

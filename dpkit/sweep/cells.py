@@ -57,15 +57,23 @@ class Cells:
 
     def figures(self, name: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """Return the figures of a cell, made only where they are not there yet."""
+        found = self.done(name)
+        if found is None:
+            found = make()
+            write_private(self._path(name, "json"), [json.dumps(found, indent=1).encode()])
+        return found
+
+    def done(self, name: str) -> dict[str, Json] | None:
+        """Return the figures of a cell, None where they are not there yet."""
         path = self._path(name, "json")
         if not path.exists():
-            write_private(path, [json.dumps(make(), indent=1).encode()])
+            return None
         found: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
-    def is_done(self, name: str) -> bool:
-        """Say whether the figures of a cell are there."""
-        return self._path(name, "json").exists()
+    def forget(self, name: str) -> None:
+        """Remove the figures of a cell, so that they are made again."""
+        self._path(name, "json").unlink(missing_ok=True)
 
     def arrays(self, name: str) -> Arrays | None:
         """Return the arrays that were kept under a name, None where there are none."""

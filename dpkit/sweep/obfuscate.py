@@ -62,6 +62,8 @@ class ObfuscateSweep:
         For all attackers that are still to be trained, together.
     pairs, targets
         Pictures that an attacker learns from, and pictures that it is scored on, at most.
+    retries_cut
+        Whether attackers that an earlier budget cut are trained again, with the time there is.
     """
 
     source: Path
@@ -76,6 +78,7 @@ class ObfuscateSweep:
     split: Split = field(default_factory=Split)
     read: ReadOptions = field(default_factory=ReadOptions)
     seed: int = 0
+    retries_cut: bool = False
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KINDS))
@@ -231,13 +234,16 @@ def _attacked(
         for weight in encoded
         for kind in sweep.kinds
     ]
+    for one in asked:
+        if sweep.retries_cut and is_cut(cells.done(_cell(*one))):
+            cells.forget(_cell(*one))
     end = time.monotonic() + sweep.seconds
-    left = sum(not cells.is_done(_cell(*one)) for one in asked)
+    left = sum(cells.done(_cell(*one)) is None for one in asked)
     found: dict[tuple[float, str], list[dict[str, Json]]] = {}
     for number, (seed, weight, kind) in enumerate(asked):
         voice.progress("attacking: attackers", number, len(asked))
         name = _cell(seed, weight, kind)
-        is_new = not cells.is_done(name)
+        is_new = cells.done(name) is None
         seconds = max(LEAST_SECONDS, (end - time.monotonic()) / max(1, left))
         pairs, targets = encoded[weight]
         make = partial(attacked, kind, pairs, targets, source.geometry)
@@ -246,6 +252,11 @@ def _attacked(
         found.setdefault((weight, kind), []).append(figures)
     voice.progress("attacking: attackers", len(asked), len(asked))
     return found
+
+
+def is_cut(figures: dict[str, Json] | None) -> bool:
+    """Say whether an attacker's training was ended by its time."""
+    return figures is not None and not (figures["psnr"] is not None and figures.get("converged", 1))
 
 
 def _cell(seed: int, weight: float, kind: str) -> str:

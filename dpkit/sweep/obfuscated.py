@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.leakage.report.svg import BLUE, BROWN, INK, svg_bytes
+from dpkit.sweep.obfuscate import is_cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +163,7 @@ def _line(swept: Swept, number: int) -> Line:
 def _attacker(kind: str, every: list[dict[str, Json]], constant: float) -> Attacker:
     done = [figures for figures in every if figures["psnr"] is not None]
     psnr, ssim = (_spread(done, name) for name in ("psnr", "ssim"))
-    converged = len(done) == len(every) and all(f.get("converged", 1.0) for f in done)
+    converged = not any(is_cut(figures) for figures in every)
     counts = psnr is not None and psnr[2] >= constant
     return Attacker(kind, len(every), psnr, ssim, converged, counts)
 

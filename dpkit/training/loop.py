@@ -201,8 +201,8 @@ class _Run:
         """Show where the run is, let the user stop it, and save if it is time."""
         total = self.schedule.epochs * self.steps
         done = self.epoch * self.steps + self.step
-        self.supply.voice.progress(f"{self.schedule.stage}: steps", done, total)
-        try:
+        try:  # a progress line may be where the user is heard
+            self.supply.voice.progress(f"{self.schedule.stage}: steps", done, total)
             self.supply.voice.safe_point()
         except KeyboardInterrupt:
             self._save()

@@ -17,7 +17,7 @@ from dpkit.types.images import Geometry  # noqa: TC001 (strict_json reads the an
 from dpkit.types.json_schema import schema
 from dpkit.types.strict_json import dump, load
 
-VERSION: Final = 2
+VERSION: Final = 3
 LEAST_IMAGES: Final = 20
 PERCENTILES: Final = ("1", "5", "25", "50", "75", "95", "99")
 
@@ -89,7 +89,7 @@ class Bound:
     log2, log10
         Logarithms of a probability; None where the value is none.
     unit
-        `probability`, `images` or `blocks`.
+        `probability`, `factor`, `grey levels`, `images` or `blocks`.
     holds
         Whether the claim holds as a statement about safety; None where that is not known.
     reason
@@ -132,6 +132,41 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class EpsilonTotal:
+    """So many different images of a release have cost this ε, over all releases together."""
+
+    epsilon: str  # exact, at the release's own neighbourhood
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyGuarantee:
+    """The differential privacy that is promised of each image, and what is not.
+
+    Parameters
+    ----------
+    epsilon, per_pixel
+        ε of one released image, all channels together, and ε/m; exact, as decimal or fraction.
+    neighborhood
+        m, pixels in which two originals may differ.
+    promise, not_promised, composition
+        The same in sentences: what holds, what does not, and how releases add up.
+    releases, totals
+        How many releases of the keystore hold one of the images, and what the images have cost
+        over these, the most first; in the provider's edition alone, else 0 and empty.
+    """
+
+    epsilon: str
+    neighborhood: int
+    per_pixel: str
+    promise: str
+    not_promised: tuple[str, ...]
+    composition: str
+    releases: int
+    totals: tuple[EpsilonTotal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How the figures were computed."""
 
@@ -149,7 +184,8 @@ class LeakageReport:
     Parameters
     ----------
     version
-        2; a report of version 1 is read as one without an audit.
+        3; a report of version 1 is read as one without an audit, and one of version 2 as one
+        without a guarantee and for which no faces were looked for.
     release_id, created, tool
         As in the manifest.
     sanitizer, parameters, geometry
@@ -157,10 +193,11 @@ class LeakageReport:
     treatment
         The same in sentences.
     statement
-        `STATEMENT` where there is no audit, else its verdict (`statement_of`).
+        `STATEMENT` where there is no audit, else its verdict (`statement_of`); in the released
+        edition of a differentially private release, its promise in one line.
     known_images_sentence
-        What is known without an attack: how many known images open all of them, or how much of
-        an image is still in place; empty where nothing is known.
+        What is known without an attack: how many known images open all of them, how much of an
+        image is still in place, or what is promised; empty where nothing is known.
     images
         In the release.
     withheld
@@ -173,6 +210,9 @@ class LeakageReport:
         What was attacked, and what came of it; None where no audit was made.
     round_trip
         None where it was not measured or is withheld.
+    guarantee
+        None where no differential privacy is promised. Where it is, the released edition holds
+        nothing that was computed from originals.
     """
 
     version: int
@@ -195,12 +235,13 @@ class LeakageReport:
     counts: tuple[Count, ...]
     notices: tuple[str, ...]
     settings: Settings
+    guarantee: PrivacyGuarantee | None = None
 
     @property
     def attacks(self) -> tuple[str, ...]:
         """Names of the attacks that were carried out and had power; the others count as not run."""
         results = self.audit.attacks if self.audit else ()
-        return tuple(found.name for found in results if found.had_power)
+        return tuple(dict.fromkeys(found.name for found in results if found.had_power))
 
     @property
     def attacks_run(self) -> bool:
@@ -223,7 +264,7 @@ class LeakageReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeakageReport:
-        """Read a stranger's `report.json`, of this version or of version 1.
+        """Read a stranger's `report.json`, of this version or of an older one.
 
         Raises
         ------
@@ -232,7 +273,7 @@ class LeakageReport:
         IntegrityError
             It is not exactly a report.
         """
-        return load(cls, text, "report.json", VERSION, upgrades={1: _from_version_1})
+        return load(cls, text, "report.json", VERSION, upgrades=_UPGRADES)
 
 
 def power(verdict: Verdict) -> str:
@@ -249,8 +290,23 @@ def statement_of(audit: Audit | None) -> str:
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 2 has it; version 1 had no audit, and named no attack."""
-    newer = {**content, "version": VERSION, "audit": None}
+    """Return the content as this version has it; version 1 had no audit, and named no attack."""
+    newer = {**content, "audit": None}
     if newer.pop("attacks", None) != [] or "audit" in content:
         raise IntegrityError("report.json of version 1 has an empty list of attacks and no audit")
-    return newer
+    return _from_version_2(newer)
+
+
+def _from_version_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content as this version has it; version 2 had no guarantee and no faces."""
+    audit = content.get("audit")
+    if "guarantee" in content:
+        raise IntegrityError("report.json of version 2 has no guarantee")
+    if isinstance(audit, dict):
+        if "faces" in audit:
+            raise IntegrityError("report.json of version 2 has no faces in its audit")
+        audit = {**audit, "faces": None}
+    return {**content, "version": VERSION, "guarantee": None, "audit": audit}
+
+
+_UPGRADES: Final = {1: _from_version_1, 2: _from_version_2}

@@ -22,7 +22,8 @@ class Rows:
     `sha256` u8 [n,32] of the file; `targets` as in `ImageBatch`; `groups` the provider's names,
     `parts` the provider's own split, each None where the provider gave none; `kept` the columns
     of the provider's table that may travel; `strata` int64 [n] the label that a row may be mixed
-    with, None for sanitizers that treat each image by itself.
+    with, None for sanitizers that treat each image by itself; `by_content` whether files with the
+    same bytes are one group, which tells that they are equal.
     """
 
     paths: tuple[str, ...]
@@ -32,6 +33,7 @@ class Rows:
     parts: tuple[Part, ...] | None
     kept: Mapping[str, tuple[str, ...]]
     strata: NDArray[np.int64] | None = None
+    by_content: bool = True
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -99,6 +101,7 @@ def keep(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
         parts=None if rows.parts is None else tuple(rows.parts[i] for i in where),
         kept={name: _pick(column, where) for name, column in rows.kept.items()},
         strata=None if rows.strata is None else rows.strata[where],
+        by_content=rows.by_content,
     )
 
 

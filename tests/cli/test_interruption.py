@@ -20,6 +20,7 @@ ATTEMPTS = 10
 JOBS = {
     "morph": ("morph", "--kappa", 36, "--shard-mb", 1),
     "mix": ("mix", "--Lb", 24, "--Wb", 24, "--min-pool", 12, "--shard-mb", 1),
+    "pixelate": ("pixelate", "--cell", 7, "--epsilon", 2, "--shard-mb", 1),
 }
 
 

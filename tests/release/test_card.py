@@ -55,6 +55,16 @@ def test_a_release_that_ordinary_layers_can_learn_says_so(manifest):
     assert "the usual transforms may be used" in first
 
 
+def test_a_promise_stands_on_top_and_takes_the_place_of_what_was_measured(manifest):
+    text = card(replace(manifest, grouped=False), promised="ε is 1.")
+    assert "**What is promised:** ε is 1." in "\n".join(after_header(text)[:10])
+    assert "each image is a group of its own" in text
+    assert "what was measured" not in text
+    plain = card(replace(manifest, grouped=False))
+    assert "a group is a set of equal files" in plain
+    assert "what was measured" in plain
+
+
 def test_counts_stand_by_part_and_label(manifest):
     text = card(manifest)
     for part in manifest.parts:

@@ -60,6 +60,21 @@ def test_a_sweep_trains_attacks_and_writes_and_then_goes_on_for_nothing(
     invoke(*words, "--pairs", 25, code=2)
 
 
+def test_only_attackers_that_were_cut_are_trained_again_and_only_where_it_is_asked(
+    invoke, folder, tmp_path
+):
+    words = ("sweep", "obfuscate", folder, *WORDS, "--attackers", "ridge", "--seeds", 1, "--json")
+    invoke(*words)
+    cells = tmp_path / "sweep" / "cells"
+    cut = {"psnr": None, "ssim": None, "said": "cut"}
+    (cells / "ridge-0.1-0.json").write_text(json.dumps(cut))
+    kept = (cells / "ridge-0-0.json").stat().st_mtime_ns
+    assert invoke(*words).json["obfuscators"][1]["best_psnr"] is None
+    invoke(*words, "--retry-cut")
+    assert json.loads((cells / "ridge-0.1-0.json").read_text())["psnr"] > 5
+    assert (cells / "ridge-0-0.json").stat().st_mtime_ns == kept
+
+
 def test_the_best_attacker_of_all_kinds_and_seeds_is_what_counts():
     plain, defended = lines_of(
         swept(

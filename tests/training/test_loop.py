@@ -106,6 +106,19 @@ def test_a_training_that_is_stopped_and_goes_on_ends_with_the_same_weights(step)
     assert result.best_epoch == whole.best_epoch
 
 
+def test_a_stop_that_the_progress_line_hears_is_kept_too():
+    kept, images = KeptCheckpoints(), striped(GEOMETRY)
+
+    def progress(_stage, done, _total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    schedule = replace(SCHEDULE, checkpoint_seconds=1e9)
+    with pytest.raises(KeyboardInterrupt):
+        trained(Supply(images=images, checkpoints=kept, voice=Voice(progress=progress)), schedule)
+    assert kept.last[0] == {"epoch": 1, "step": 2, "stale": 0, "best_epoch": 0}
+
+
 def test_a_kill_between_checkpoints_loses_only_what_came_after_the_last_one():
     images, kept = striped(GEOMETRY), KeptCheckpoints()
     _, expected = trained(Supply(images=images))

@@ -16,7 +16,9 @@ from dpkit.types.evidence import (
     Bound,
     Count,
     Distribution,
+    EpsilonTotal,
     LeakageReport,
+    PrivacyGuarantee,
     RoundTrip,
     Settings,
     statement_of,
@@ -27,7 +29,7 @@ PSNR = Distribution(
     "psnr", 30, 0, 9, 21.5, 1.25, {"1": 20.0, "99": math.inf}, math.inf, (20, 1), (20.0, 20.5, 21.0)
 )
 REPORT = LeakageReport(
-    version=2,
+    version=3,
     release_id="r-1",
     created="2026-01-02",
     tool="dpkit 0.1.0",
@@ -106,12 +108,46 @@ def test_an_audit_comes_back_as_it_was_written(make):
 
 def version_1(**fields):
     content = json.loads(REPORT.to_json())
-    del content["audit"]
+    del content["audit"], content["guarantee"]
     return json.dumps({**content, "version": 1, "attacks": [], **fields})
 
 
 def test_a_report_of_version_1_reads_as_one_without_an_audit():
     assert LeakageReport.from_json(version_1()) == REPORT
+
+
+def test_a_report_of_version_2_has_no_guarantee():
+    content = version_2(None) | {"guarantee": None}
+    with pytest.raises(IntegrityError, match="version 2 has no guarantee"):
+        LeakageReport.from_json(json.dumps(content))
+
+
+def test_a_guarantee_comes_back_as_it_was_written():
+    promise = PrivacyGuarantee(
+        "0.5", 2, "0.25", "It holds.", ("Not this.",), "They add up.", 2, (EpsilonTotal("1", 30),)
+    )
+    report = replace(REPORT, guarantee=promise)
+    assert LeakageReport.from_json(report.to_json()) == report
+
+
+def version_2(audit):
+    content = json.loads(replace(REPORT, audit=audit).to_json())
+    del content["guarantee"]
+    if audit:
+        del content["audit"]["faces"]
+    return content | {"version": 2}
+
+
+@pytest.mark.parametrize("audit", [None, audits.hardened()])
+def test_a_report_of_version_2_reads_as_one_for_which_no_faces_were_looked_for(audit):
+    assert LeakageReport.from_json(json.dumps(version_2(audit))) == replace(REPORT, audit=audit)
+
+
+def test_a_report_of_version_2_has_no_faces():
+    content = version_2(audits.broken_paper())
+    content["audit"]["faces"] = None
+    with pytest.raises(IntegrityError, match="no faces"):
+        LeakageReport.from_json(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +174,8 @@ def test_the_top_line_is_the_statement_and_then_the_known_images():
 
 
 def test_a_newer_version_asks_for_a_newer_dpkit():
-    with pytest.raises(UsageError, match="version 3 is newer than 2"):
-        LeakageReport.from_json(changed(version=3, unheard_of=True))
+    with pytest.raises(UsageError, match="version 4 is newer than 3"):
+        LeakageReport.from_json(changed(version=4, unheard_of=True))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +184,7 @@ def test_a_newer_version_asks_for_a_newer_dpkit():
         ("", "not valid JSON"),
         ("[]", "is not an object"),
         ("{}", "version is not a whole number"),
-        (changed(version=0), "not of version 1 or 2"),
+        (changed(version=0), "not of version 1 or 2 or 3"),
         (changed(version=True), "version is not a whole number"),
         (changed(extra=1), "the field extra"),
         (changed(images="30"), "images is not a whole number"),

@@ -11,7 +11,7 @@ from dpkit.types.evidence import LeakageReport
 from tests.leakage import audits
 from tests.types.test_evidence import REPORT
 
-FILE = Path(__file__).parents[2] / "docs" / "schemas" / "report-2.schema.json"
+FILE = Path(__file__).parents[2] / "docs" / "schemas" / "report-3.schema.json"
 SCHEMA = json.loads(LeakageReport.schema())
 TYPES = {
     "object": dict,

@@ -3,7 +3,7 @@
     symbol   here     meaning
     y        cells    released means of one row
     x        theirs   the same means of a picture of the gallery
-    λ        scale    of the Laplace noise (`cells.py`)
+    λ        scales   of the Laplace noise of each cell (`cells.py`)
 
 Up to a constant of y the log-likelihood of x is -Σ |y - x| / λ. Clipping y to grey levels changes
 nothing: below 0 and above the peak the probability of what was clipped is e^(-|y - x|/λ) too.
@@ -41,24 +41,25 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     if view.gallery is None:
         raise UsageError(f"this attack {_NO_GALLERY}")
     parameters = Cells.of(view)
-    cells = parameters.released(view)[: len(view.targets)].reshape(len(view.targets), -1)
-    theirs = parameters.means(view.gallery).reshape(len(view.gallery), -1)
+    scales = parameters.scales
+    cells = (parameters.released(view)[: len(view.targets)] / scales).reshape(len(view.targets), -1)
+    theirs = (parameters.means(view.gallery) / scales).reshape(len(view.gallery), -1)
     links = np.empty((len(cells), len(theirs)))
     for row, released in enumerate(cells):
         effort.check()
-        links[row] = -np.abs(released - theirs).sum(axis=1) / parameters.scale
-    apart = _apart(theirs, effort.rng()) / parameters.scale
-    promised = 1 / (1 + np.exp(-parameters.epsilon))
+        links[row] = -np.abs(released - theirs).sum(axis=1)
+    apart, epsilon = _apart(theirs, effort.rng()), parameters.total_epsilon
+    promised = 1 / (1 + np.exp(-epsilon))
     return Reconstruction(
         "re-identify",
         None,
         {
-            "epsilon": parameters.epsilon,
+            "epsilon": epsilon,
             "neighbours told apart, at most": float(promised),
             "nats apart": apart,
         },
         watch.seconds,
-        f"ε {parameters.epsilon:g} bounds by {100 * promised:.1f} % how often pictures that differ "
+        f"An ε of {epsilon:g} bounds by {100 * promised:.1f} % how often pictures that differ "
         f"in {parameters.neighborhood:g} pixels are told apart; two pictures of the gallery lie "
         f"{apart:.0f} nats apart, where that bound says nothing.",
         links=links,
@@ -66,7 +67,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
 
 
 def _apart(cells: Floats, rng: np.random.Generator) -> float:
-    """Return the median Σ |x - x'| over pairs of gallery pictures [g,cells]; 0 without a pair."""
+    """Return the median Σ |x - x'| / λ over pairs, given x / λ [g,cells]; 0 without a pair."""
     one, other = rng.integers(0, len(cells), (2, PAIRS))
     differ = one != other
     if not differ.any():

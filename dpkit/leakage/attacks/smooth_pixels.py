@@ -1,13 +1,14 @@
 """Pixelation adds noise of a known size to cells that are alike: a Wiener filter takes it off.
 
     symbol   here       meaning
-    y        cells      released means, with Laplace noise of variance 2 λ² [n,c,h/b,w/b]
+    y        cells      released means, with Laplace noise of variance 2 λ² [n,c,⌈h/b⌉,⌈w/b⌉]
     Y_f      waves      their cosine coefficients, the mean picture taken out
     P_f      power      mean of Y_f² over all rows and over frequencies of one length
     G_f      gains      (P_f - N) / P_f, N the noise's power
 
-λ follows from the public parameters (`cells.py`). Clipping to grey levels takes off part of the
-noise, so N is never more than the least P_f. What is left is enlarged by cubic interpolation.
+λ follows from the public parameters (`cells.py`); where cells differ in size, N is the mean.
+Clipping to grey levels takes off part of the noise, so N is never more than the least P_f. What is
+left is enlarged by cubic interpolation.
 """
 
 from __future__ import annotations
@@ -37,16 +38,18 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     watch, parameters = Stopwatch(), Cells.of(view)
     effort.check()
     cells = parameters.released(view)
-    smooth, kept = filtered(cells, 2 * parameters.scale**2)
+    smooth, kept = filtered(cells, parameters.noise)
     smooth = smooth[: len(view.targets)]
     effort.check()
-    images = np.clip(enlarged(smooth, parameters.cell), 0, parameters.peak)
+    shape = view.geometry
+    whole = enlarged(smooth, parameters.cell)[:, :, : shape.height, : shape.width]
+    images = np.clip(whole, 0, shape.peak)
     return Reconstruction(
         "smooth-pixels",
         np.moveaxis(images, 1, -1),
-        {"noise": parameters.scale * 2**0.5, "kept": kept},
+        {"noise": parameters.noise**0.5, "kept": kept},
         watch.seconds,
-        f"Noise of {parameters.scale * 2**0.5:.1f} grey levels a cell was filtered; "
+        f"Noise of {parameters.noise**0.5:.1f} grey levels a cell was filtered; "
         f"{100 * kept:.0f} % of the variation between cells was kept.",
     )
 

@@ -19,9 +19,11 @@ def attacked(view, originals, moved=3):
     return re_identify.run(replace(view, gallery=gallery), Effort()), owner
 
 
-@pytest.mark.parametrize(("epsilon", "least"), [(0.5, 0.15), (2.0, 0.6), (8.0, 0.85)])
-def test_rows_are_linked_to_their_originals(epsilon, least):
-    originals, view = pixelated(epsilon=epsilon)
+@pytest.mark.parametrize(
+    ("epsilon", "cell", "least"), [(0.5, 4, 0.15), (2.0, 4, 0.6), (2.0, 5, 0.6), (8.0, 4, 0.85)]
+)
+def test_rows_are_linked_to_their_originals(epsilon, cell, least):
+    originals, view = pixelated(epsilon=epsilon, cell=cell, enlarge=True)
     found, owner = attacked(view, originals)
     assert (found.links.argmax(axis=1) == owner).mean() > least
 
@@ -36,18 +38,26 @@ def test_a_row_without_its_original_in_the_values_is_linked_by_chance():
 def test_links_are_log_likelihoods_up_to_a_constant():
     originals, view = pixelated(epsilon=2.0, n=3)
     found, _ = attacked(view, originals, moved=0)
-    scale = Cells.of(view).scale
+    scales = Cells.of(view).scales
     means = originals.reshape(3, 16, 4, 16, 4).mean(axis=(2, 4))
-    expected = [[-np.abs(y[0] - x).sum() / scale for x in means] for y in view.values.astype(float)]
+    released = view.values[:, 0].astype(float)
+    expected = [[-(np.abs(y - x) / scales).sum() for x in means] for y in released]
     assert np.allclose(found.links, expected)
 
 
-def test_neighbours_differ_by_epsilon_at_most():
-    originals, view = pixelated(epsilon=2.0, neighborhood=16)
-    neighbour = originals[:1].copy()
-    neighbour[0, 4:8, 8:12] = 255 - neighbour[0, 4:8, 8:12]
-    found, _ = attacked(view, np.concatenate([originals[:1], neighbour]), moved=0)
-    assert np.abs(found.links[:, 0] - found.links[:, 1]).max() <= 2.0 + 1e-9
+@pytest.mark.parametrize(("cell", "top"), [(4, 4), (5, 60)])  # cells of 5 end in columns of 4
+@pytest.mark.parametrize(("channels", "per_channel"), [(1, False), (3, False), (3, True)])
+def test_neighbours_differ_by_epsilon_at_most(cell, top, channels, per_channel):
+    originals, view = pixelated(
+        epsilon=2.0, neighborhood=16, cell=cell, channels=channels, per_channel=per_channel
+    )
+    neighbours = originals[[0, 0]].copy()
+    neighbours[:, top : top + 4, 8:12] = np.array([0, 255], np.uint8)[:, None, None, None]
+    found, _ = attacked(view, neighbours, moved=0)
+    total = 6.0 if per_channel else 2.0
+    assert found.figures["epsilon"] == total
+    assert np.abs(found.links[:, 0] - found.links[:, 1]).max() <= total + 1e-9
+    assert np.abs(found.links[:, 0] - found.links[:, 1]).max() > 0.6 * total
 
 
 def test_the_figures_stand_beside_the_bound():

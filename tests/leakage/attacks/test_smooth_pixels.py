@@ -26,10 +26,14 @@ def enlarged(view):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("cell", "neighborhood", "epsilon"), [(4, 16, 2.0), (8, 16, 0.5), (2, 1, 2.0)]
-)
+)  # of one channel
 def test_filtered_cells_show_more_than_the_release(cell, neighborhood, epsilon, channels):
     originals, view = pixelated(
-        cell=cell, neighborhood=neighborhood, epsilon=epsilon, channels=channels
+        cell=cell,
+        neighborhood=neighborhood,
+        epsilon=epsilon,
+        channels=channels,
+        per_channel=True,
     )
     found = smooth_pixels.run(view, Effort())
     assert found.images.shape == originals.shape
@@ -49,22 +53,29 @@ def test_noise_alone_is_taken_for_noise():
     assert found.images.std() < 0.2 * noise.std()
 
 
-def test_cells_may_be_released_as_pixels():
-    _, small = pixelated(epsilon=2.0)
-    _, large = pixelated(epsilon=2.0, enlarge=True)
+@pytest.mark.parametrize("cell", [4, 5])
+def test_cells_may_be_released_as_pixels(cell):
+    originals, small = pixelated(epsilon=2.0, cell=cell, n=10)
+    _, large = pixelated(epsilon=2.0, cell=cell, n=10, enlarge=True)
     found = [smooth_pixels.run(view, Effort()).images for view in (small, large)]
-    assert np.allclose(*found)
+    assert found[0].shape == originals.shape
+    assert np.array_equal(*found)
 
 
-def test_the_scale_follows_from_the_public_parameters():
-    _, view = pixelated(epsilon=2.0, cell=4, neighborhood=8)
-    assert Cells.of(view).scale == 255 * 8 / (16 * 2.0)
+@pytest.mark.parametrize(("per_channel", "shares"), [(False, 3), (True, 1)])
+def test_the_scales_follow_from_the_public_parameters(per_channel, shares):
+    _, view = pixelated(epsilon=2.0, cell=5, neighborhood=8, channels=3, per_channel=per_channel)
+    scales = Cells.of(view).scales
+    assert scales.shape == (13, 13)
+    assert scales[0, 0] == pytest.approx(255 * 8 * shares / (25 * 2.0))
+    assert scales[12, 0] == pytest.approx(255 * 8 * shares / (20 * 2.0))
+    assert scales[12, 12] == pytest.approx(255 * 8 * shares / (16 * 2.0))
 
 
 def test_a_release_whose_parameters_do_not_fit_is_refused_in_words():
     _, view = pixelated(epsilon=2.0)
     for wrong, words in (
-        ({"cell": 5}, "does not divide"),
+        ({"cell": 0}, "positive"),
         ({"epsilon": 0.0}, "positive"),
         ({"cell": 8}, "one value a cell"),
     ):
