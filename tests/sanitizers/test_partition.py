@@ -147,11 +147,11 @@ def blended(n=160):
     return LabelledImages(pixels, labels, ("train",) * n, np.arange(n))
 
 
-@pytest.mark.parametrize(("distance", "strength"), [("mse", 300.0), ("ssim", 10.0)])
+@pytest.mark.parametrize(("distance", "strength"), [("mse", 100.0), ("ssim", 5.0)])
 def test_the_distance_of_the_best_defender_grows_with_lambda(distance, strength):
     reached = []
     for weight in (1e-6, strength):
-        sanitizer = small(split_point=1, lambda_=weight, distance=distance, epochs=12)
+        sanitizer = small(split_point=1, lambda_=weight, distance=distance, epochs=60)
         curve = sanitizer.fit(GEOMETRY, SEED, Supply(images=blended())).array("curve")
         reached.append(curve[-1, 4])
     assert reached[1] > 1.2 * reached[0]

