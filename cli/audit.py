@@ -88,6 +88,11 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
     help="Train a small network on originals and release, and report both.",
 )
 @click.option(
+    "--faces/--no-faces",
+    default=None,
+    help="Look for faces, and whose they are (extra faces); by default unless --quick.",
+)
+@click.option(
     "--require",
     default="",
     metavar="EXPR",
@@ -109,6 +114,7 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
     seed: int,
     require: str,
     *,
+    faces: bool | None,
     quick: bool,
     augconv: bool,
     utility: bool,
@@ -139,6 +145,7 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
         budget_seconds=_seconds(budget),
         seed=seed,
         utility=utility,
+        faces=faces,
         require=require,
     )
     store = keystore.open()

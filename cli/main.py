@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("cli.release", "Check a release, without any key."),
     "inspect": ("cli.release", "Show what a developer sees of a release."),
     "first-conv": ("cli.developer", "Write a network's first layer for the provider."),
+    "sweep": (
+        "cli.sweep",
+        "Ask a network about sanitized images; nothing is released.",
+    ),
     "audit": ("cli.audit", "Attack a release as its developer could, for your eyes alone."),
     "restore": ("cli.provider", "Give the originals of a release back."),
     "lookup": ("cli.provider", "Find the way between original names and published ids."),

@@ -14,10 +14,12 @@ import pytest
 
 from cli.main import COMMANDS, INTERRUPTED, main
 from cli.sanitize import QUARANTINED
+from cli.sweep import SWEEPS
 from dpkit.errors import DpkitError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.release.card_text import VERIFY
 from dpkit.sanitizers import SANITIZERS
+from dpkit.sanitizers.base import options_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -183,8 +185,9 @@ class TestTables:
             if line.startswith("| `--")
         ]
         listed = [(c[0].strip("`- ").replace("-", "_"), c[2].strip("`")) for c in cells]
-        assert listed == [(f.name, str(f.default)) for f in fields(SANITIZERS[name])]
-        for field, (_, values, *_) in zip(fields(SANITIZERS[name]), cells, strict=True):
+        options = options_of(SANITIZERS[name])
+        assert listed == [(f.name, str(f.default)) for f in options]
+        for field, (_, values, *_) in zip(options, cells, strict=True):
             for choice in field.metadata["choices"] or ():
                 assert f"`{choice}`" in values
 
@@ -205,6 +208,15 @@ class TestTables:
         listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
         everywhere = {name for p in ALL["dpkit restore"].params for name in p.opts}
         own = [p for p in ALL["dpkit audit"].params if isinstance(p, click.Option)]
+        own = [p for p in own if not everywhere.intersection(p.opts)]
+        assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
+
+    @pytest.mark.parametrize("name", SWEEPS)
+    def test_the_sweeps_page_lists_the_options_of_each_with_their_defaults(self, name):
+        section = page("sweep.md").split(f"## Options of `dpkit sweep {name}`")[1].split("## ")[0]
+        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        everywhere = {name for p in ALL["dpkit verify"].params for name in p.opts}
+        own = [p for p in ALL[f"dpkit sweep {name}"].params if isinstance(p, click.Option)]
         own = [p for p in own if not everywhere.intersection(p.opts)]
         assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
 

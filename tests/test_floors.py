@@ -26,6 +26,7 @@ FLOORS = {
     "restore": 4,
     "sanitize": 4,
     "developer": 4,
+    "sweep": 4,
     "pipeline": 5,
     "cli": 6,
 }

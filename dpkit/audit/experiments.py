@@ -213,7 +213,7 @@ def _of_strangers(subject: Subject) -> Subject:
     pixels, which = crops(PUBLIC, len(subject), subject.geometry, rng)  # not the gallery's
     seed = Secret(hashlib.sha256(b"null").digest())
     values = sanitized(subject.sanitizer, subject.geometry, pixels, which, seed)
-    return replace(subject, values=values)
+    return replace(subject, values=values, others=values[:0])
 
 
 def _of_other_pictures(subject: Subject) -> Subject:

@@ -84,7 +84,7 @@ class Subject:
     def affine(self) -> NDArray[np.float64]:
         """Scale and bias of the public normalisation, float64 [2,c]; grey levels have 1 and 0."""
         normalize = self.parameters.get("normalize")
-        if not normalize:
+        if not normalize or np.issubdtype(self.values.dtype, np.integer):
             return np.stack([np.ones(self.geometry.channels), np.zeros(self.geometry.channels)])
         return parse(str(normalize)).affine(self.geometry)
 

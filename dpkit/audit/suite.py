@@ -16,6 +16,7 @@ import numpy as np
 
 from dpkit import __version__
 from dpkit.audit.controls import NOT_RUN, carried_out, guess_recoveries
+from dpkit.audit.faces import find_faces
 from dpkit.audit.findings import Findings
 from dpkit.audit.holdings import Stage, holdings, missing
 from dpkit.audit.ladder import exposed_by_rung, rung_results, with_key
@@ -23,6 +24,7 @@ from dpkit.audit.trial import Trial, attempt
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
+from dpkit.leakage.faces import Faces
 from dpkit.leakage.gate import NOT_ASKED
 from dpkit.leakage.judgement import beats, is_linked, judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from dpkit.audit.options import Options
     from dpkit.audit.subject import Subject
     from dpkit.leakage.attacks.attack import Attack
-    from dpkit.types.audit import Control, Utility
+    from dpkit.types.audit import Control, FaceFindings, Utility
     from dpkit.types.voice import Voice
 
 LARGEST_SHARE = 0.5  # of the time that is left, for one attack
@@ -65,8 +67,10 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
     Raises
     ------
     UsageError
-        All sampled images are of one group.
+        All sampled images are of one group, or faces are to be found without the extra `faces`.
     """
+    if options.with_faces:
+        Faces.load()  # what is missing is said before any attack
     start = time.monotonic()
     stage = Stage.of(subject, options)
     guessed = guess_recoveries(stage)
@@ -106,6 +110,7 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
         pairs=pairs,
         pairs_needed={said: _needed(pairs, float(said)) for said in ("0.5", "0.9")},
         utility=_utility(stage, voice) if options.with_utility else None,
+        faces=_faces(stage, scored, voice) if options.with_faces else None,
     )
     rows = stage.halves.scored
     ssim = best.ssim if best else np.full(len(rows), np.nan)
@@ -175,6 +180,11 @@ def _utility(stage: Stage, voice: Voice) -> Utility | None:
     except OutOfBudgetError as error:
         voice.notice(f"--utility: {error}")
     return None
+
+
+def _faces(stage: Stage, scored: Sequence[Trial], voice: Voice) -> FaceFindings:
+    voice.notice("looking for faces on originals, release and what the attacks made of it")
+    return find_faces(stage, scored)
 
 
 def _not_chosen(attack: Attack, options: Options) -> str:

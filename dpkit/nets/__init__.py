@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from dpkit.nets.alexnet import AlexNet
 from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
+    "alexnet": partial(AlexNet),
     "vgg11_bn": partial(VGG, layers=11),
     "vgg13_bn": partial(VGG, layers=13),
     "vgg16_bn": partial(VGG, layers=16),
@@ -51,6 +53,7 @@ __all__ = [
     "RECONSTRUCTORS",
     "REMOTES",
     "VGG",
+    "AlexNet",
     "BasicBlock",
     "BlockMixer",
     "Bottleneck",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from dpkit.audit.options import Options
+from dpkit.audit.options import Options, faces_wanted
 from dpkit.audit.subject import with_treatment
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
@@ -72,6 +72,8 @@ class AuditRequest:
         A folder of pictures that the adversary may hold.
     earlier
         Folders of earlier releases of the same images.
+    faces
+        Whether faces are looked for; None: in the full audit, where the extra is installed.
     require
         A condition on the figures; empty requires nothing.
 
@@ -91,9 +93,11 @@ class AuditRequest:
     budget_seconds: float = Options().budget_seconds
     seed: int = 0
     utility: bool = False
+    faces: bool | None = None
     require: str = ""
 
     def __post_init__(self) -> None:
+        faces_wanted(self.faces, self.mode)
         if self.require:
             parse_condition(self.require)
         if self.augconv and self.first_conv:
@@ -106,7 +110,7 @@ class AuditRequest:
         """Return what the engine is asked to do."""
         return Options(
             self.mode, self.attacks, self.images, self.pairs, self.budget_seconds, self.seed,
-            self.utility,
+            self.utility, faces_wanted(self.faces, self.mode),
         )  # fmt: skip
 
 
@@ -133,6 +137,7 @@ class Audited:
             "images": self.audit.images,
             "mean_ssim": ssim.mean.value if ssim else None,
             "worst_ssim": ssim.worst if ssim else None,
+            "faces": self.audit.faces.sentence if self.audit.faces else None,
             "private_report": str(self.report),
         }
 
@@ -147,6 +152,8 @@ class Audited:
                 f"  best of the suite on {audit.images} images: SSIM {ssim.mean.value:.3f} on "
                 f"average, {ssim.worst:.3f} for the worst"
             )
+        if audit.faces:
+            lines.append(f"  faces: {audit.faces.sentence}")
         lines += [f"  {sentence}" for sentence in audit.verdict.advice]
         return [*lines, f"  your private report, with originals: {self.report}"]
 

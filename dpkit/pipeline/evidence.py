@@ -170,6 +170,7 @@ def audit_options(run: Run) -> Options | None:
         budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
         seed=zlib.crc32(run.plan.release_id.encode()),
         with_utility=bool(run.plan.settings.get("utility", False)),
+        with_faces=bool(run.plan.settings.get("faces", False)),
     )
 
 

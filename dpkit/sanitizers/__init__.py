@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
+from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.sanitizers.pixelate import Pixelate
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
+    "hold": Hold,
     "pixelate": Pixelate,
 }
 

@@ -125,3 +125,19 @@ class TestLearningAWayBack:
 def test_a_control_of_a_layer_is_made_only_where_a_layer_was_handed_over():
     assert positive(ATTACKS["decode"], "A4", MORPHED) is None
     assert null(ATTACKS["decode"], "A4", MORPHED) is None
+
+
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("name", ["smooth-pixels", "re-identify"])
+class TestEveryAttackOnPixelation:
+    """With ragged cells, as pixels and as a small grid."""
+
+    def test_succeeds_where_it_is_known_to(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, grid=grid)
+        found = control(positive, name, pixelated)
+        assert found.passed, found
+
+    def test_finds_nothing_of_images_that_nobody_holds(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, epsilon=20.0, grid=grid)
+        found = control(null, name, pixelated)
+        assert found.passed, found

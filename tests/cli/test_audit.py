@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dpkit.leakage import faces
 from tests.conftest import PHOTOGRAPHS, crop
+from tests.leakage.face_pictures import needs_faces
 
 
 @pytest.fixture
@@ -144,6 +146,34 @@ class TestTwoMixedReleasesOfTheSameImages:
         invoke("mix", tmp_path / "turned", *self.WORDS, "--out", "others")
         said = invoke("audit", second, "--quick", "--earlier", tmp_path / "others", code=2).err
         assert "holds none of the 60 attacked images" in said
+
+
+class TestFaces:
+    @needs_faces
+    def test_are_looked_for_where_they_are_asked_for(self, invoke, released):
+        ran = invoke("audit", released, "--quick", "--faces", "--json")
+        found = json.loads(Path(ran.json["private_report"]).with_suffix(".json").read_text())
+        assert found["audit"]["faces"]["sentence"] == ran.json["faces"]
+        assert "No faces were found in" in ran.json["faces"]
+
+    def test_are_not_looked_for_in_a_quick_audit_or_where_they_are_not_wanted(
+        self, invoke, released
+    ):
+        ran = invoke("audit", released, "--quick", "--json")
+        found = json.loads(Path(ran.json["private_report"]).with_suffix(".json").read_text())
+        assert found["audit"]["faces"] is None
+
+    def test_without_the_extra_the_remedy_is_said_before_anything_is_read(
+        self, invoke, released, monkeypatch
+    ):
+        monkeypatch.setattr(faces, "find_spec", lambda _name: None)
+        ran = invoke("audit", released, "--faces", code=2)
+        assert "pip install 'dpkit[faces]'" in ran.err
+        assert "reading" not in ran.err
+
+    def test_need_an_audit(self, invoke, images):
+        ran = invoke("morph", images, "--audit", "none", "--faces", code=2)
+        assert "--faces needs an audit" in ran.err
 
 
 class TestAConditionOnAPublishedRelease:

@@ -65,4 +65,4 @@ def test_parameters_that_cannot_be_are_refused():
 
 
 def test_whatever_has_claims_has_a_verdict():
-    assert set(VERDICTS) == set(BOUNDS)
+    assert set(BOUNDS) <= set(VERDICTS)

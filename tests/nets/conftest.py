@@ -3,9 +3,12 @@
 import pytest
 import torch
 
-from dpkit.nets import VGG, Bottleneck, ConvNeXt, DenseNet, ResNet, VisionTransformer
+from dpkit.nets import VGG, AlexNet, Bottleneck, ConvNeXt, DenseNet, ResNet, VisionTransformer
 
 SMALL = {
+    "alexnet": lambda **sizes: AlexNet(
+        width=4, hidden=32, pool=3, stem="small", dropout=0.0, **sizes
+    ),
     "vgg": lambda **sizes: VGG(layers=11, width=8, hidden=32, pool=1, dropout=0.0, **sizes),
     "resnet": lambda **sizes: ResNet(layers=(1, 1), width=8, stem="small", **sizes),
     "resnet-imagenet": lambda **sizes: ResNet(layers=(1, 1), width=8, stem="imagenet", **sizes),

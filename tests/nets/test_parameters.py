@@ -3,12 +3,14 @@
 import pytest
 import torch
 
-from dpkit.nets import VGG, ConvNeXt, DenseNet, ResNet, VisionTransformer
+from dpkit.nets import VGG, AlexNet, ConvNeXt, DenseNet, ResNet, VisionTransformer
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: AlexNet(width=0), "width 0 is below 1"),
+        (lambda: AlexNet(stem="large"), "stem 'large' is not one of imagenet, small"),
         (lambda: VGG(layers=12), "VGG of 12 layers is not one of 11, 13, 16"),
         (lambda: VGG(classes=0), "classes 0 is below 1"),
         (lambda: VGG(pool=0), "pool 0 is below 1"),

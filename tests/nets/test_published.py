@@ -6,6 +6,7 @@ import torch
 from dpkit.nets import CLASSIFIERS
 
 PARAMETERS = {
+    "alexnet": 61_100_840,
     "vgg11_bn": 132_868_840,
     "vgg13_bn": 133_053_736,
     "vgg16_bn": 138_365_992,
@@ -17,6 +18,7 @@ PARAMETERS = {
     "vit_b_16": 86_567_656,
 }
 FIRST_LAYERS = {
+    "alexnet": ("features.0", (64, 3, 11, 11)),
     "vgg16_bn": ("features.0", (64, 3, 3, 3)),
     "resnet18": ("conv1", (64, 3, 7, 7)),
     "resnet50": ("conv1", (64, 3, 7, 7)),
@@ -25,6 +27,13 @@ FIRST_LAYERS = {
     "vit_b_16": ("conv_proj", (768, 3, 16, 16)),
 }
 STATE = {
+    "alexnet": {
+        "features.3.weight": (192, 64, 5, 5),
+        "features.6.bias": (384,),
+        "features.10.weight": (256, 256, 3, 3),
+        "classifier.1.weight": (4096, 9216),
+        "classifier.6.bias": (1000,),
+    },
     "vgg16_bn": {
         "features.41.running_mean": (512,),
         "features.40.bias": (512,),
@@ -75,6 +84,7 @@ STATE = {
     },
 }
 ENTRIES = {  # of the whole state dict
+    "alexnet": 16,
     "vgg16_bn": 97,
     "resnet18": 122,
     "resnet50": 320,

@@ -35,7 +35,12 @@ _STYLE: Final[dict[Any, Any]] = {
 
 
 def svg_uri(draw: Callable[[Axes], None]) -> str:
-    """Return what `draw` puts on one pair of axes, 5.2 by 2.9 inches, as a data URI."""
+    """Return what `draw` puts on one pair of axes as a data URI."""
+    return f"data:image/svg+xml;base64,{b64encode(svg_bytes(draw)).decode()}"
+
+
+def svg_bytes(draw: Callable[[Axes], None]) -> bytes:
+    """Return what `draw` puts on one pair of axes, 5.2 by 2.9 inches, as an SVG file."""
     with mpl.rc_context():
         mpl.rcdefaults()  # not the reader's own settings
         mpl.rcParams.update(_STYLE)
@@ -47,4 +52,4 @@ def svg_uri(draw: Callable[[Axes], None]) -> str:
         file = BytesIO()
         metadata = {"Date": None, "Creator": None}
         figure.savefig(file, format="svg", metadata=metadata, transparent=True)
-    return f"data:image/svg+xml;base64,{b64encode(file.getvalue()).decode()}"
+    return file.getvalue()
