@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.options import faces_wanted
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
@@ -243,6 +244,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "faces": faces_wanted(request.faces, request.audit),
         "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
@@ -281,10 +283,18 @@ def _name_release() -> ReleaseName:
     return ReleaseName(release_id, today, fresh_secret())
 
 
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is as a run leaves it that was killed before its plan was sealed."""
+    return all(
+        entry.name == "data" and entry.is_dir() and not any(entry.iterdir())
+        for entry in folder.iterdir()
+    )
+
+
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
     """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if output.partial.exists() and any(output.partial.iterdir()):
+    if output.partial.exists() and not _is_bare(output.partial):
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -151,10 +152,11 @@ def _swept(
     settings = _settings(plan)
     asked = {setting: _Asked() for setting in settings}
     maps = {layer: _Maps() for layer in plan.layers}
-    for start in range(0, len(sample), AT_ONCE):
+    starts = range(0, len(sample), AT_ONCE)
+    for number, start in enumerate(starts):
         part = sample.images[start : start + AT_ONCE]
-        _ask(network, part, asked, maps, voice)
-        voice.progress("sweeping", start + len(part), len(sample))
+        told = partial(_tell, voice, number * len(settings), len(starts) * len(settings))
+        _ask(network, part, asked, maps, told)
     plain = asked[()].joined()
     labels = sample.labels(classes, plain.shape[1])
     judge = Judge(plain, labels, plan.degree)
@@ -211,21 +213,26 @@ class _Maps:
         return self._zeros / self._samples
 
 
+def _tell(voice: Voice, before: int, total: int, done: int) -> None:
+    voice.progress("sweeping: runs", before + done, total)
+
+
 def _ask(
     network: nn.Module,
     part: NDArray[np.float32],
     asked: Mapping[Steps, _Asked],
     maps: Mapping[str, _Maps],
-    voice: Voice,
+    told: Callable[[int], None],
 ) -> None:
+    """Run some images under every setting; `told` hears how many are done."""
     batch = torch.from_numpy(part)
     with torch.no_grad():
         for layer, seen in maps.items():
             seen.add(Cut(network, layer).maps(batch))
-        for steps, answers in asked.items():
-            voice.safe_point()
+        for done, (steps, answers) in enumerate(asked.items(), start=1):
             replaces = {layer: holding(window) for layer, window in steps}
             answers.add(logits_through(network, batch, replaces))
+            told(done)
 
 
 def holding(window: int) -> Callable[[Tensor], Tensor]:

@@ -185,7 +185,7 @@ class LeakageReport:
     ----------
     version
         3; a report of version 1 is read as one without an audit, and one of version 2 as one
-        without a guarantee.
+        without a guarantee and for which no faces were looked for.
     release_id, created, tool
         As in the manifest.
     sanitizer, parameters, geometry
@@ -241,7 +241,7 @@ class LeakageReport:
     def attacks(self) -> tuple[str, ...]:
         """Names of the attacks that were carried out and had power; the others count as not run."""
         results = self.audit.attacks if self.audit else ()
-        return tuple(found.name for found in results if found.had_power)
+        return tuple(dict.fromkeys(found.name for found in results if found.had_power))
 
     @property
     def attacks_run(self) -> bool:
@@ -264,7 +264,7 @@ class LeakageReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeakageReport:
-        """Read a stranger's `report.json`, of this version or an older one.
+        """Read a stranger's `report.json`, of this version or of an older one.
 
         Raises
         ------
@@ -273,8 +273,7 @@ class LeakageReport:
         IntegrityError
             It is not exactly a report.
         """
-        upgrades = {1: _from_version_1, 2: _from_version_2}
-        return load(cls, text, "report.json", VERSION, upgrades=upgrades)
+        return load(cls, text, "report.json", VERSION, upgrades=_UPGRADES)
 
 
 def power(verdict: Verdict) -> str:
@@ -291,7 +290,7 @@ def statement_of(audit: Audit | None) -> str:
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 3 has it; version 1 had no audit, and named no attack."""
+    """Return the content as this version has it; version 1 had no audit, and named no attack."""
     newer = {**content, "audit": None}
     if newer.pop("attacks", None) != [] or "audit" in content:
         raise IntegrityError("report.json of version 1 has an empty list of attacks and no audit")
@@ -299,7 +298,15 @@ def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_version_2(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 3 has it; version 2 knew no guarantee."""
+    """Return the content as this version has it; version 2 had no guarantee and no faces."""
+    audit = content.get("audit")
     if "guarantee" in content:
         raise IntegrityError("report.json of version 2 has no guarantee")
-    return {**content, "version": VERSION, "guarantee": None}
+    if isinstance(audit, dict):
+        if "faces" in audit:
+            raise IntegrityError("report.json of version 2 has no faces in its audit")
+        audit = {**audit, "faces": None}
+    return {**content, "version": VERSION, "guarantee": None, "audit": audit}
+
+
+_UPGRADES: Final = {1: _from_version_1, 2: _from_version_2}

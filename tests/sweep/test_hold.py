@@ -151,6 +151,13 @@ class TestASweep:
                     other.windows[window].probability, abs=1e-5
                 )
 
+    def test_tells_how_many_runs_are_done_of_how_many(self, network, sample, monkeypatch):
+        monkeypatch.setattr(hold, "AT_ONCE", 4)
+        told = []
+        voice = Voice(progress=lambda _stage, done, total: told.append((done, total)))
+        sweep_hold(network, sample, CLASSES, HoldPlan(CHOSEN[:1], (1, 2)), voice)
+        assert told == [(done, 6) for done in range(1, 7)]
+
     def test_knows_no_accuracy_where_no_class_is_known(self, network, sample):
         found = swept(network, Sample(sample.images, ()), HoldPlan(CHOSEN, (2,)))
         assert found.labelled == 0
