@@ -76,7 +76,9 @@ def perceptual_distance(found: Tensor, images: Tensor) -> NDArray[np.float64]:
     with torch.no_grad():
         parts = [
             _distance(weights, one, other)
-            for one, other in zip(found.split(AT_ONCE), images.split(AT_ONCE), strict=True)
+            for one, other in zip(
+                torch.split(found, AT_ONCE), torch.split(images, AT_ONCE), strict=True
+            )
         ]
     return np.asarray(torch.cat(parts).double().numpy())
 
