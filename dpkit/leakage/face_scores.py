@@ -19,7 +19,7 @@ import numpy as np
 from dpkit.leakage.faces import SAME_PERSON
 from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.linkage import score_links
-from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, FaceScores
+from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, WITH_KEY, FaceScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def faces_sentence(looked: int, with_face: int, scores: Sequence[FaceScores]) ->
     if not scores:
         return f"{held}: too few for figures."
     said = [_shows("the release shows a face", [one for one in scores if one.what == RELEASE])]
-    rungs = [one for one in scores if one.what in RUNGS and one.what != "A8"]
+    rungs = [one for one in scores if one.what in RUNGS and one.what != WITH_KEY]
     said.append(_shows("attacks without the key show one", rungs))
     said.append(_shows("a guess shows one", [one for one in scores if one.what.startswith(GUESS)]))
     return f"{held}. Of these, {', '.join(filter(None, said))}.{_doubt(scores)}"
