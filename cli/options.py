@@ -13,6 +13,7 @@ from dpkit.pipeline.request import Gates, ReleaseRequest
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
+from dpkit.sanitizers.base import option_name as word_of
 from dpkit.sanitizers.base import options_of, promises_privacy
 
 if TYPE_CHECKING:
@@ -218,6 +219,19 @@ def _parameters(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     return [_option(field) for field in options_of(sanitizer)]
 
 
+def parameter_options(
+    sanitizer: type[Sanitizer], without: tuple[str, ...]
+) -> Callable[[Command], Command]:
+    """Give a command the sanitizer's parameters but some."""
+
+    def decorate(command: Command) -> Command:
+        for field in reversed(options_of(sanitizer)):
+            command = command if field.name in without else _option(field)(command)
+        return command
+
+    return decorate
+
+
 def _presets(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     """Return the option that sets several parameters by one word, if there are such words."""
     if not sanitizer.presets:
@@ -236,7 +250,7 @@ def _preset(sanitizer: type[Sanitizer], values: dict[str, Any], given: set[str])
 def _option(field: Any) -> Callable[[Any], Any]:
     choices = field.metadata["choices"]
     symbol = field.metadata["symbol"]
-    words = field.name.replace("_", "-")
+    words = word_of(field)
     is_flag = isinstance(field.default, bool)
     return click.option(
         f"--{words}/--no-{words}" if is_flag else f"--{words}",

@@ -13,6 +13,7 @@ FLOORS = {
     "kernels": 1,
     "nets": 1,
     "png": 1,
+    "training": 1.5,
     "readers": 2,
     "sanitizers": 2,
     "augconv": 2,
@@ -26,8 +27,8 @@ FLOORS = {
     "restore": 4,
     "sanitize": 4,
     "developer": 4,
-    "sweep": 4,
     "pipeline": 5,
+    "sweep": 5.5,
     "cli": 6,
 }
 DEVELOPER_MAY = {"release", "nets", "types", "errors", "developer"}

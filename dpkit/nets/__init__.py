@@ -12,10 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dpkit.nets.alexnet import AlexNet
+from dpkit.nets.bipartite import remote_part
 from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
+from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator, obfuscated_classifier
 from dpkit.nets.reconstructors import MLP, Deconvolution, ResidualUNet
+from dpkit.nets.recs import ResRec, SimRec, URec
 from dpkit.nets.resnet import BasicBlock, Bottleneck, ResNet
 from dpkit.nets.vgg import VGG
 from dpkit.nets.vit import VisionTransformer
@@ -30,6 +33,7 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
     "vgg11_bn": partial(VGG, layers=11),
     "vgg13_bn": partial(VGG, layers=13),
     "vgg16_bn": partial(VGG, layers=16),
+    "vgg19_bn": partial(VGG, layers=19),
     "resnet18": partial(ResNet, block=BasicBlock, layers=(2, 2, 2, 2)),
     "resnet34": partial(ResNet, block=BasicBlock, layers=(3, 4, 6, 3)),
     "resnet50": partial(ResNet, block=Bottleneck, layers=(3, 4, 6, 3)),
@@ -39,12 +43,19 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
 }
 
 # rests of networks that a release may hold beside its values, by what builds them
-REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {}
+REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {
+    "obfuscated-classifier": obfuscated_classifier,
+    "bipartite-remote": remote_part,
+}
 
 RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {
     "mlp": MLP,
     "deconvolution": Deconvolution,
     "unet": ResidualUNet,
+    "simrec": SimRec,
+    "urec1": partial(URec, depth=1),
+    "urec2": partial(URec, depth=2),
+    "resrec": ResRec,
 }
 
 __all__ = [
@@ -60,7 +71,12 @@ __all__ = [
     "ConvNeXt",
     "Deconvolution",
     "DenseNet",
+    "ObfuscatedClassifier",
+    "Obfuscator",
     "ResNet",
+    "ResRec",
     "ResidualUNet",
+    "SimRec",
+    "URec",
     "VisionTransformer",
 ]

@@ -27,6 +27,7 @@ MOST_WEIGHTS: Final = 16_000_000  # of an MLP's outer layers: 64 MiB
 WIDEST: Final = 512
 NARROWEST: Final = 32
 SMALLEST: Final = 4  # pixels a side that halving must leave
+ACTIVATIONS: Final = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 LARGEST_SHUFFLE: Final = 4  # beyond, a sub-pixel convolution has more weights than it is worth
 
 
@@ -39,21 +40,37 @@ class MLP(nn.Module):
         Hidden layers, one or more.
     hidden
         Width of each; by default as wide as `MOST_WEIGHTS` allows, 32 to 512.
+    activation
+        After each hidden layer: relu, tanh or sigmoid.
+
+    Raises
+    ------
+    ValueError
+        A size below 1, or another activation.
     """
 
     def __init__(
-        self, *, in_shape: Shape, out_shape: Shape, layers: int = 1, hidden: int | None = None
+        self,
+        *,
+        in_shape: Shape,
+        out_shape: Shape,
+        layers: int = 1,
+        hidden: int | None = None,
+        activation: str = "relu",
     ) -> None:
         super().__init__()
-        inputs, outputs = _elements(in_shape), _elements(out_shape)
-        width = hidden or min(WIDEST, max(NARROWEST, MOST_WEIGHTS // (inputs + outputs)))
+        inputs, outputs = elements(in_shape), elements(out_shape)
+        width = hidden or hidden_width(in_shape, out_shape)
         positive(layers=layers, hidden=width)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation {activation!r} is not one of {', '.join(ACTIVATIONS)}")
         self.out_shape = out_shape
-        modules: list[nn.Module] = [nn.Flatten(), nn.Linear(inputs, width), nn.ReLU()]
+        bend = ACTIVATIONS[activation]
+        modules: list[nn.Module] = [nn.Flatten(), nn.Linear(inputs, width), bend()]
         for _ in range(layers - 1):
-            modules += [nn.Linear(width, width), nn.ReLU()]
+            modules += [nn.Linear(width, width), bend()]
         self.layers = nn.Sequential(*modules)
-        self.head = _of_zeros(nn.Linear(width, outputs))
+        self.head = of_zeros(nn.Linear(width, outputs))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
@@ -73,23 +90,23 @@ class Deconvolution(nn.Module):
     def __init__(self, *, in_shape: Shape, out_shape: Shape, width: int = 96) -> None:
         super().__init__()
         positive(width=width)
-        self.doublings = _doublings(in_shape, out_shape)
+        self.doublings = doublings_between(in_shape, out_shape)
         self.size = out_shape[1:]
-        self.stem = _convolution(in_shape[0], width)
+        self.stem = convolution(in_shape[0], width)
         steps, before = [], width
         for _ in range(self.doublings):
             after = max(NARROWEST, before // 2)
-            steps.append(_transposed(before, after))
+            steps.append(transposed(before, after))
             before = after
         self.steps = nn.ModuleList(steps)
-        self.last = _convolution(before, before)
-        self.head = _of_zeros(nn.Conv2d(before, out_shape[0], 3, padding=1))
+        self.last = convolution(before, before)
+        self.head = of_zeros(nn.Conv2d(before, out_shape[0], 3, padding=1))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
-        maps = _resized(self.stem(values), *_ceiled(self.size, 2**self.doublings))
+        maps = resized(self.stem(values), *ceiled(self.size, 2**self.doublings))
         for left, step in zip(range(self.doublings - 1, -1, -1), self.steps, strict=True):
-            height, width = _ceiled(self.size, 2**left)
+            height, width = ceiled(self.size, 2**left)
             maps = step(maps)[:, :, :height, :width]
         pictures: Tensor = self.head(self.last(maps))
         return pictures
@@ -119,21 +136,20 @@ class ResidualUNet(nn.Module):
             nn.Conv2d(in_shape[0], width * ratio**2, 3, padding=1), nn.PixelShuffle(ratio)
         )
         self.down = nn.ModuleList(
-            _Residual(before, after)
-            for before, after in zip([width, *widths], widths, strict=False)
+            Residual(before, after) for before, after in zip([width, *widths], widths, strict=False)
         )
         self.up = nn.ModuleList(
-            _Residual(below + level, level)
+            Residual(below + level, level)
             for below, level in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
-        self.head = _of_zeros(nn.Conv2d(width, out_shape[0], 3, padding=1))
+        self.head = of_zeros(nn.Conv2d(width, out_shape[0], 3, padding=1))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,*out_shape]."""
-        maps = _resized(self.entry(values), *self.size)
+        maps = resized(self.entry(values), *self.size)
         passed: list[Tensor] = []
         for level, block in enumerate(self.down):
-            maps = block(_resized(maps, *_ceiled(self.size, 2**level)))
+            maps = block(resized(maps, *ceiled(self.size, 2**level)))
             passed.append(maps)
         for across, block in zip(passed[-2::-1], self.up, strict=True):
             wide = interpolate(maps, size=across.shape[2:], mode="nearest")
@@ -142,29 +158,32 @@ class ResidualUNet(nn.Module):
         return pictures
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two convolutions on top of a projection: [n,before,h,w] → [n,after,h,w]."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.inner = nn.Sequential(
-            _convolution(before, after), nn.Conv2d(after, after, 3, padding=1)
+            convolution(before, after), nn.Conv2d(after, after, 3, padding=1)
         )
         self.shortcut = nn.Conv2d(before, after, 1)
         self.relu = nn.ReLU()
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Return maps [n,after,h,w]."""
         total: Tensor = self.relu(self.inner(maps) + self.shortcut(maps))
         return total
 
 
-def _convolution(before: int, after: int) -> nn.Sequential:
+def convolution(before: int, after: int) -> nn.Sequential:
+    """Return a 3x3 convolution that keeps the size, a batch norm and a ReLU."""
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
     )
 
 
-def _transposed(before: int, after: int) -> nn.Sequential:
+def transposed(before: int, after: int) -> nn.Sequential:
+    """Return a transposed convolution that doubles the size, a batch norm and a ReLU."""
     return nn.Sequential(
         nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(after),
@@ -172,30 +191,39 @@ def _transposed(before: int, after: int) -> nn.Sequential:
     )
 
 
-def _of_zeros(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+def of_zeros(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    """Set weights and bias of a layer to zero, and return it."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
 
 
-def _elements(shape: Shape) -> int:
+def hidden_width(in_shape: Shape, out_shape: Shape) -> int:
+    """Return how wide a hidden layer between two shapes is by default."""
+    outer = elements(in_shape) + elements(out_shape)
+    return min(WIDEST, max(NARROWEST, MOST_WEIGHTS // outer))
+
+
+def elements(shape: Shape) -> int:
+    """Return how many values a shape holds."""
     channels, height, width = shape
     positive(channels=channels, height=height, width=width)
     return channels * height * width
 
 
-def _doublings(in_shape: Shape, out_shape: Shape) -> int:
+def doublings_between(in_shape: Shape, out_shape: Shape) -> int:
     """Return how often the maps double: the nearest power of two to the ratio of the sizes."""
     ratio = max(out_shape[1] / in_shape[1], out_shape[2] / in_shape[2])
     return max(0, round(math.log2(ratio)))
 
 
-def _ceiled(size: tuple[int, int], by: int) -> tuple[int, int]:
+def ceiled(size: tuple[int, int], by: int) -> tuple[int, int]:
+    """Return a height and width divided by a number, rounded up."""
     return -(-size[0] // by), -(-size[1] // by)
 
 
-def _resized(maps: Tensor, height: int, width: int) -> Tensor:
+def resized(maps: Tensor, height: int, width: int) -> Tensor:
     """Return maps of that size: means where it is smaller, between neighbours where larger."""
     if maps.shape[2:] == (height, width):
         return maps

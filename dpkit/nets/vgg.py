@@ -1,8 +1,8 @@
 """VGG: stacks of 3x3 convolutions, halved by pooling, then three linear layers.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition"
-(2015), Table 1: configurations A (11 layers), B (13) and D (16). Batch normalization follows each
-convolution (Ioffe and Szegedy, 2015). First layer: `features.0`.
+(2015), Table 1: configurations A (11 layers), B (13), D (16) and E (19). Batch normalization
+follows each convolution (Ioffe and Szegedy, 2015). First layer: `features.0`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ CONVOLUTIONS: Final = {  # in each of the five stacks, by the number of layers w
     11: (1, 1, 2, 2, 2),
     13: (2, 2, 2, 2, 2),
     16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
 }
 
 
@@ -30,7 +31,7 @@ class VGG(nn.Module):
     Parameters
     ----------
     layers
-        11, 13 or 16.
+        11, 13, 16 or 19.
     width
         Channels of the first stack; the later ones have 2, 4, 8 and 8 times as many.
     hidden

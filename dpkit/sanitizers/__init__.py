@@ -12,6 +12,8 @@ from dpkit.errors import UsageError
 from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
+from dpkit.sanitizers.obfuscate import Obfuscate
+from dpkit.sanitizers.partition import Partition
 from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "mix": Mix,
     "hold": Hold,
     "pixelate": Pixelate,
+    "obfuscate": Obfuscate,
+    "partition": Partition,
 }
 
 __all__ = ["SANITIZERS", "sanitizer_of"]

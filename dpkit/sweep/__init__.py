@@ -1,4 +1,4 @@
-"""Sweeps: what a network says of images as a sanitizer's parameter grows; nothing is released.
+"""Sweeps: one sanitizer over its parameter, before any release; nothing is published.
 
 | file | idea |
 |---|---|
@@ -9,4 +9,9 @@
 | `heldtable.py`, `heldplot.py` | its result for people, for programs, as a plot |
 | `private.py` | the folder that it is written to |
 | `held.py` | all of it: `hold_folder` |
+| `source.py` | labelled images of a folder, in the parts of a release |
+| `cells.py` | what a long sweep has finished, so that a killed one goes on |
+| `attackers.py` | reconstructors trained against a frozen encoder, beside guesses |
+| `obfuscate.py` | obfuscators over λ, trained and attacked: `sweep_obfuscate` |
+| `obfuscated.py` | its result for people, for programs, as a plot |
 """

@@ -11,7 +11,7 @@ from dpkit.nets import VGG, AlexNet, ConvNeXt, DenseNet, ResNet, VisionTransform
     [
         (lambda: AlexNet(width=0), "width 0 is below 1"),
         (lambda: AlexNet(stem="large"), "stem 'large' is not one of imagenet, small"),
-        (lambda: VGG(layers=12), "VGG of 12 layers is not one of 11, 13, 16"),
+        (lambda: VGG(layers=12), "VGG of 12 layers is not one of 11, 13, 16, 19"),
         (lambda: VGG(classes=0), "classes 0 is below 1"),
         (lambda: VGG(pool=0), "pool 0 is below 1"),
         (lambda: VGG(dropout=1.0), "dropout 1.0 is not within 0 to 1"),

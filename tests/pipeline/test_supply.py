@@ -183,6 +183,17 @@ def test_the_images_come_with_labels_and_the_releases_own_parts(learned, keystor
     assert set(parts) == {"train", "validation", "test"}
 
 
+def test_the_empty_folder_that_a_kill_during_a_fit_leaves_is_taken(
+    learned, keystore, request_of, tmp_path
+):
+    (tmp_path / "release.partial" / "data").mkdir(parents=True)
+    verify(make_release(request_of(learned()), keystore).release)
+    (tmp_path / "other.partial" / "data").mkdir(parents=True)
+    (tmp_path / "other.partial" / "data" / "mine.txt").touch()
+    with pytest.raises(UsageError, match="no unfinished release"):
+        make_release(request_of(learned(), out="other"), keystore)
+
+
 def test_a_killed_fit_goes_on_and_gives_the_release_of_an_uninterrupted_one(
     learned, keystore, request_of, monkeypatch
 ):
