@@ -31,6 +31,7 @@ BENCHES = {
     "fig8": "bench.fig8",
     "mix-kernel": "bench.mix_kernel",
     "mix-job": "bench.mix_job",
+    "hold-kernel": "bench.hold_kernel",
     "table4": "bench.table4",
     "pixelate-speed": "bench.pixelate_speed",
     "audit-mixing": "bench.audit_mixing",

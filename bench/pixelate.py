@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bench.cifar import Pictures
     from bench.notebook import Result
 
-EPSILONS = (1.0, 5.0, 20.0, 50.0, 200.0)
+EPSILONS = (0.5, 1.0, 2.0, 5.0, 20.0, 50.0, 200.0)
 SEEDS = (0, 1)
 OF_A_CLASS = {"train": 200, "test": 100}
 RECIPE = Recipe()
@@ -176,15 +176,15 @@ def _table(one: Set, rows: list[tuple[float | None, list[Result]]]) -> list[str]
         "|---|---|---|---|---|",
     ]
     for epsilon, results in rows:
-        scale = 0.0
+        scale = "none"
         if epsilon is not None:
             of_sum = replace(one.scheme, epsilon=epsilon).scale(one.geometry)
-            scale = float(of_sum) / one.scheme.cell**2
+            scale = f"{float(of_sum) / one.scheme.cell**2:.3g}"
         reached = _of(results, "accuracy")
         spread = f"{reached.mean():.3f} ({reached.min():.3f} to {reached.max():.3f})"
         name = "originals" if epsilon is None else f"{epsilon:g}"
         looks = [f"{_of(results, key).mean():.2f}" for key in ("ssim", "filtered")]
-        lines.append(f"| {' | '.join([name, f'{scale:.3g}', *looks, spread])} |")
+        lines.append(f"| {' | '.join([name, scale, *looks, spread])} |")
     return [*lines, ""]
 
 

@@ -48,6 +48,13 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
     help="Pictures that the adversary may hold, none of them in the release.",
 )
 @click.option(
+    "--earlier",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    metavar="RELEASE",
+    help="An earlier release of the same images, attacked together with this one; repeatable.",
+)
+@click.option(
     "--pairs",
     default="1,3,10,30",
     show_default=True,
@@ -81,6 +88,11 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
     help="Train a small network on originals and release, and report both.",
 )
 @click.option(
+    "--faces/--no-faces",
+    default=None,
+    help="Look for faces, and whose they are (extra faces); by default unless --quick.",
+)
+@click.option(
     "--require",
     default="",
     metavar="EXPR",
@@ -95,12 +107,14 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
     attacks: str,
     first_conv: Path | None,
     public: Path | None,
+    earlier: tuple[Path, ...],
     pairs: str,
     images: int,
     budget: str,
     seed: int,
     require: str,
     *,
+    faces: bool | None,
     quick: bool,
     augconv: bool,
     utility: bool,
@@ -125,11 +139,13 @@ def audit(  # noqa: PLR0917 (one for each option, as click gives them)
         augconv=augconv,
         first_conv=first_conv,
         public=public,
+        earlier=earlier,
         pairs=_numbers(pairs),
         images=images,
         budget_seconds=_seconds(budget),
         seed=seed,
         utility=utility,
+        faces=faces,
         require=require,
     )
     store = keystore.open()

@@ -121,6 +121,8 @@ _RELEASING = (
                  help="Sample for baselines and the measured restoration, and that is attacked."),
     click.option("--utility", is_flag=True,
                  help="Train a small network on originals and release, and report both."),
+    click.option("--faces/--no-faces", default=None,
+                 help="Look for faces (extra faces); by default with --audit full, if installed."),
 )  # fmt: skip
 
 

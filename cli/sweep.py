@@ -9,6 +9,7 @@ import click
 
 SWEEPS: Final[dict[str, tuple[str, str]]] = {  # name → (module, line of help)
     "hold": ("cli.sweep_hold", "Sample and hold a network's feature maps, window by window."),
+    "partition": ("cli.sweep_partition", "Split and defend a network, λ by λ, and attack it."),
     "obfuscate": (
         "cli.sweep_obfuscate",
         "Train obfuscators over λ, attack each by fresh reconstructors, and compare.",

@@ -121,8 +121,7 @@ def hold_command(  # noqa: PLR0917 (one for each option, as click gives them)
     \b
     Example:
       dpkit sweep hold images --model net.safetensors --layers features.3,features.6
-      dpkit sweep hold images --model net.pt --network alexnet --layers features.3 \\
-        --cascade features.3:8,features.6:16 --windows 2-150 -o sweep
+      dpkit sweep hold images --model net.safetensors --layers 3 --cascade 3:8,6:16
     """  # noqa: D301 (click's mark against rewrapping)
     request = HoldRequest(
         source=source,

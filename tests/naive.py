@@ -69,3 +69,23 @@ def patch_morphed(image, cores, peak, side):
             out[:, top : top + side, left : left + side] = square
             block += 1
     return out
+
+
+def held(stream, window):
+    """Algorithm 1 of one stream of samples: sum and choice in Python's own numbers."""
+    out = list(stream)
+    for start in range(0, len(stream), window):
+        samples = [x.item() for x in stream[start : start + window] if x != 0]
+        if samples:
+            total = sum(samples)  # whole, or float64 one after another
+            chosen = nearest(samples, total, total / len(samples))
+            out[start : start + window] = [chosen] * len(stream[start : start + window])
+    return np.array(out, stream.dtype)
+
+
+def nearest(samples, total, mean):
+    """The sample that fills a window: of two that are equally near the lower."""
+    k = len(samples)
+    under, over = [x for x in samples if x <= mean], [x for x in samples if x > mean]
+    low, high = max(under, default=-np.inf), min(over, default=np.inf)
+    return low if total - k * low <= k * high - total else high

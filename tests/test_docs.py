@@ -211,6 +211,17 @@ class TestTables:
         own = [p for p in own if not everywhere.intersection(p.opts)]
         assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
 
+    @pytest.mark.parametrize(
+        "name", re.findall("## Options of `dpkit sweep (.*)`", page("sweep.md"))
+    )
+    def test_the_sweeps_page_lists_the_options_of_each_with_their_defaults(self, name):
+        section = page("sweep.md").split(f"## Options of `dpkit sweep {name}`")[1].split("## ")[0]
+        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        everywhere = {name for p in ALL["dpkit verify"].params for name in p.opts}
+        own = [p for p in ALL[f"dpkit sweep {name}"].params if isinstance(p, click.Option)]
+        own = [p for p in own if not everywhere.intersection(p.opts)]
+        assert listed == [(p.opts[0], str(p.default) if p.show_default else "") for p in own]
+
     @pytest.mark.parametrize("path", sorted((ROOT / "docs/attacks").glob("*.md")), ids=relative)
     def test_every_attacks_page_has_the_same_sections(self, path):
         assert path.stem in ATTACKS

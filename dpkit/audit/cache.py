@@ -1,19 +1,22 @@
 """Controls that an earlier audit computed, by a digest of everything that decides them.
 
 They were taken on photographs that everybody has and tell nothing of any release; a changed
-program, geometry, type, number of rows or seed gives another digest.
+program, geometry, type, number of rows or seed gives another digest. What a control is carried
+out on is made again each time: one that was kept of other arrays is not used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping  # noqa: TC003 (strict_json reads the annotations)
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from dpkit.audit.controls import NOT_RUN, SEED, has_positive
+from dpkit.audit.controls import NOT_RUN
+from dpkit.audit.experiments import EXPERIMENTS, SEED, digests
 from dpkit.errors import DpkitError
 from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.strict_json import dump, load
@@ -23,67 +26,95 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
+    from dpkit.audit.experiments import Experiment
     from dpkit.audit.holdings import Stage
     from dpkit.leakage.attacks.attack import Attack
     from dpkit.types import AugConv, FirstConv
 
-VERSION: Final = 1
+VERSION: Final = 2
 ROOMS: Final = ("audit", "kernels", "leakage", "nets", "sanitizers", "types")
 FILES: Final = ("augconv.py", "rng.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A control as a file."""
+    """A control as a file, with the SHA-256 of its arrays by name."""
 
     version: int
     control: Control
+    arrays: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ControlCache:
-    """A folder of controls; None keeps nothing.
+    """A folder of controls for one audit; None keeps nothing.
 
     Parameters
     ----------
     write
         Writes a private file.
+    made
+        Digests of what the controls of this audit are carried out on, by its name.
     """
 
     folder: Path | None
     write: Callable[[Path, list[bytes]], None]
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def control(
-        self, kind: str, attack: Attack, stage: Stage, compute: Callable[[], Control | None]
+        self,
+        kind: str,
+        at: tuple[Attack, str],
+        stage: Stage,
+        carry_out: Callable[[Experiment], Control],
     ) -> Control | None:
-        """Return the control of a kind, computed or from the cache; None where there is none."""
-        if kind == "positive" and not has_positive(attack):
+        """Return the control of an attack at a rung, carried out or from the cache.
+
+        Parameters
+        ----------
+        kind
+            `positive` or `null`; None comes back where there is no such control.
+        """
+        experiment = EXPERIMENTS[kind](*at, stage)
+        if experiment is None:
             return None
-        path = self.folder / f"{_digest(kind, attack, stage)}.json" if self.folder else None
-        if path is not None and (held := _held(path)):
-            return replace(held, is_cached=True)
-        found = compute()
-        if path is not None and found is not None and found.measure != NOT_RUN:
-            self.write(path, [dump(Kept(VERSION, found)).encode()])
+        if self.folder is None:
+            return carry_out(experiment)
+        path = self.folder / f"{_digest(kind, at, stage)}.json"
+        if (held := _held(path)) and dict(held.arrays) == self._arrays(experiment):
+            return replace(held.control, is_cached=True)
+        subject = experiment.make()
+        found = carry_out(replace(experiment, make=lambda: subject))
+        if found.measure != NOT_RUN:
+            self.write(path, [dump(Kept(VERSION, found, digests(subject))).encode()])
         return found
 
+    def _arrays(self, experiment: Experiment) -> dict[str, str]:
+        """Return the digests of an experiment's arrays, which are made once an audit."""
+        if experiment.name not in self.made:
+            self.made[experiment.name] = digests(experiment.make())
+        return self.made[experiment.name]
 
-def _held(path: Path) -> Control | None:
+
+def _held(path: Path) -> Kept | None:
     try:
-        return load(Kept, path.read_bytes(), "a kept control", VERSION).control
+        return load(Kept, path.read_bytes(), "a kept control", VERSION)
     except (OSError, DpkitError):
         return None
 
 
-def _digest(kind: str, attack: Attack, stage: Stage) -> str:
+def _digest(kind: str, at: tuple[Attack, str], stage: Stage) -> str:
+    attack, rung = at
     subject, options = stage.subject, stage.options
     facts = {
         "code": code_digest(),
         "kind": kind,
-        "attack": attack.name,
+        "attack": [attack.name, rung],
         "sanitizer": [subject.sanitizer.name, repr(subject.sanitizer)],
         "geometry": asdict(subject.geometry),
-        "rows": [len(subject), len(subject.others), str(subject.values.dtype)],
+        "rows": [len(subject), len(subject.others)],
+        "values": [str(subject.values.dtype), *subject.values.shape[1:]],
+        "asked": subject.encoder is not None,
         "options": [options.mode, options.images, list(options.pairs), SEED],
         "public": subject.public_name,
         "layer": _layer(subject.first_conv, subject.augconv),

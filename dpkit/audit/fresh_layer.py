@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from dpkit.audit.subject import batch_of
+from dpkit.audit.subject import sanitized
 from dpkit.augconv import plan_augconv, shuffled, ungrouped, whole_matrix
 from dpkit.sanitizers.forms import inverses
 from dpkit.types import AugConv, Blocks
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     from dpkit.types import FirstConv, Secret
 
 
+def released_under_key(subject: Subject, seed: Secret) -> Subject:
+    """Return photographs that are not yet released, released under the key of a seed."""
+    labels = np.zeros(len(subject), np.int64)
+    values = sanitized(subject.sanitizer, subject.geometry, subject.originals, labels, seed)
+    return replace(subject, values=values)
+
+
 def with_fresh_layer(subject: Subject, like: AugConv, conv: FirstConv, seed: Secret) -> Subject:
-    """Return the subject released under a key of its own, with C^ac for random kernels.
+    """Return a subject that was released under the key of a seed, with C^ac for random kernels.
 
     Parameters
     ----------
-    subject
-        Photographs, not yet released.
     like, conv
         The layers whose geometry and type are taken; no weight of theirs is.
     """
-    morph, geometry = cast("Morph", subject.sanitizer), subject.geometry
-    key = morph.fit(geometry, seed)
-    labels = np.zeros(len(subject), np.int64)
-    values = morph.apply(batch_of(subject.originals, labels), key, geometry).values
+    morph = cast("Morph", subject.sanitizer)
+    key = morph.fit(subject.geometry, seed)
     first = _random_kernels(conv)
     order = np.random.default_rng(len(subject)).permutation(first.maps)
     made = shuffled(ungrouped(first), order)
@@ -47,7 +50,7 @@ def with_fresh_layer(subject: Subject, like: AugConv, conv: FirstConv, seed: Sec
         matrices, plan.matrix_of, plan.windows, made.bias, cast("Blocks", morph.blocks),
         first.input_shape, first.output_shape, "control", {},
     )  # fmt: skip
-    return replace(subject, values=values, augconv=layer, first_conv=first)
+    return replace(subject, augconv=layer, first_conv=first)
 
 
 def _random_kernels(conv: FirstConv) -> FirstConv:

@@ -10,7 +10,7 @@ from dpkit.audit.findings import Exposed
 from dpkit.audit.holdings import holdings, missing
 from dpkit.leakage.denoise import denoised
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.types.audit import RUNGS, RungResult
+from dpkit.types.audit import RUNGS, WITH_KEY, RungResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,10 @@ def rung_results(
     rows = []
     for rung in RUNGS:
         of_rung = [result for result in results if result.rung == rung]
-        trials = [trial for trial in scored if trial.attack.rung == rung]
-        rows.append(_key_row(holder) if rung == "A8" else _row(rung, stage, of_rung, trials))
+        trials = [trial for trial in scored if trial.rung == rung]
+        is_way_back = rung == WITH_KEY and not of_rung
+        row = _key_row(stage, holder) if is_way_back else _row(rung, stage, of_rung, trials)
+        rows.append(row)
     return tuple(rows)
 
 
@@ -62,7 +64,9 @@ def _sentence(rung: str, stage: Stage, results: Sequence[AttackResult]) -> str:
         return f"Nobody stands here: {missing(rung)}."
     won = [result for result in results if result.state == "succeeded"]
     if won:
-        said = [result.finding or result.sentence.split(". ")[0].rstrip(".") for result in won]
+        said = [result.finding for result in won if result.finding]
+        if pictured := [result for result in won if not result.finding]:
+            said.append(max(pictured, key=_reached).sentence.split(". ")[0].rstrip("."))
         return ". ".join(dict.fromkeys(part[0].upper() + part[1:] for part in said)) + "."
     if any(result.had_power for result in results):
         return "No attack of this rung succeeded; that is not a proof."
@@ -79,9 +83,11 @@ def with_key(stage: Stage) -> Recovery | None:
     return Recovery.best_of([recovery(stage.originals, way, peak) for way in ways])
 
 
-def _key_row(holder: Recovery | None) -> RungResult:
+def _key_row(stage: Stage, holder: Recovery | None) -> RungResult:
+    if not stage.subject.sanitizer.is_keyed:
+        return RungResult("A8", 0, 0, "", None, None, "There is no key.")
     if holder is None:
-        said = "What was replaced does not come back: the key tells whose block stands where."
+        said = "The key alone gives no picture back: what was replaced or left out is gone."
         return RungResult("A8", 0, 0, "", None, None, said)
     said = "Whoever holds the key has the pictures, by design; nothing else protects them then."
     return RungResult("A8", 1, 1, HOLDER, holder.scores(), None, said)
@@ -91,7 +97,7 @@ def exposed_by_rung(stage: Stage, scored: Sequence[Trial]) -> tuple[Exposed, ...
     """Return for each rung the pictures of its best attack, the best recovered first."""
     found = []
     for rung in RUNGS:
-        trials = [trial for trial in scored if trial.attack.rung == rung]
+        trials = [trial for trial in scored if trial.rung == rung]
         strongest = max(trials, key=_mean_ssim, default=None)
         if strongest and strongest.found and strongest.images:
             best = np.argsort(-_alikeness(strongest.images), kind="stable")[:SHOWN]
@@ -110,6 +116,10 @@ def _alikeness(score: Recovery) -> NDArray[np.float64]:
 
 def _mean_ssim(trial: Trial) -> float:
     return float(np.nan_to_num(trial.images.ssim.mean())) if trial.images else 0.0
+
+
+def _reached(result: AttackResult) -> float:
+    return result.images.ssim.mean.value if result.images and result.images.ssim else 0.0
 
 
 def _first_title(results: Sequence[AttackResult]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from dpkit.errors import UsageError
+from dpkit.leakage.faces import are_available, require_faces
 
 Mode: TypeAlias = Literal["none", "quick", "full"]
 MODES: Final[tuple[Mode, ...]] = ("none", "quick", "full")
@@ -39,6 +40,8 @@ class Options:
         Of every draw.
     with_utility
         Whether a network is trained on originals and release.
+    with_faces
+        Whether faces are looked for; `faces_wanted` says by default.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Options:
     budget_seconds: float = FULL_SECONDS
     seed: int = 0
     with_utility: bool = False
+    with_faces: bool = False
 
     def __post_init__(self) -> None:
         if self.attacks:
@@ -73,6 +77,21 @@ class Options:
     def rows(self) -> int:
         """Return how many released rows attacks may see."""
         return FULL_ROWS if self.is_full else QUICK_ROWS
+
+
+def faces_wanted(asked: bool | None, mode: Mode) -> bool:
+    """Say whether faces are looked for: as asked, else by a full audit where the extra is there.
+
+    Raises
+    ------
+    UsageError
+        They are asked for, and the extra `faces` is not installed, or there is no audit.
+    """
+    if asked and mode == "none":
+        raise UsageError("--faces needs an audit", remedy="say --audit quick or full")
+    if asked:
+        require_faces()
+    return asked if asked is not None else mode == "full" and are_available()
 
 
 def _refuse_unknown(names: tuple[str, ...]) -> None:

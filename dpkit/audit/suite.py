@@ -8,13 +8,15 @@ is unknown, and the verdict leads with the count: fewer attacks are never more s
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dpkit import __version__
-from dpkit.audit.controls import NOT_RUN, guess_recoveries, null_control, positive_control
+from dpkit.audit.controls import NOT_RUN, carried_out, guess_recoveries
+from dpkit.audit.faces import find_faces
 from dpkit.audit.findings import Findings
 from dpkit.audit.holdings import Stage, holdings, missing
 from dpkit.audit.ladder import exposed_by_rung, rung_results, with_key
@@ -22,32 +24,37 @@ from dpkit.audit.trial import Trial, attempt
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
+from dpkit.leakage.faces import Faces
 from dpkit.leakage.gate import NOT_ASKED
 from dpkit.leakage.judgement import beats, is_linked, judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
 from dpkit.leakage.utility import Labelled, measure_utility
-from dpkit.types.audit import AttackResult, Audit, Guess, PairsPoint
+from dpkit.types.audit import WITH_KEY, AttackResult, Audit, Guess, PairsPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from dpkit.audit.cache import ControlCache
+    from dpkit.audit.experiments import Experiment
+    from dpkit.audit.holdings import Holding
     from dpkit.audit.options import Options
     from dpkit.audit.subject import Subject
     from dpkit.leakage.attacks.attack import Attack
-    from dpkit.types.audit import Control, Utility
+    from dpkit.types.audit import Control, FaceFindings, Utility
     from dpkit.types.voice import Voice
 
 LARGEST_SHARE = 0.5  # of the time that is left, for one attack
-CURVE = "known-pairs"
+CURVES = ("known-pairs", "ridge-maps")  # tried with every number of known images, others with most
 CONVERGED = "converged"  # a figure: 0 where the budget cut a training short
+REACHED, CONSTANT = "held-out PSNR", "constant guess PSNR"  # figures of whatever was trained
+ROUNDS = 3  # of an attack that takes all of its time: itself and two controls
 UTILITY_SECONDS = {True: 240.0, False: 60.0}  # beside the attacks' budget, full and quick
 BEST_GUESS = "best of these"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tried:
-    """One attack: its trials, and the result of the one that counts."""
+    """One attack at one rung: its trials, and the result of the one that counts."""
 
     attack: Attack
     trials: tuple[Trial, ...]
@@ -60,17 +67,20 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
     Raises
     ------
     UsageError
-        All sampled images are of one group.
+        All sampled images are of one group, or faces are to be found without the extra `faces`.
     """
+    if options.with_faces:
+        Faces.load()  # what is missing is said before any attack
     start = time.monotonic()
     stage = Stage.of(subject, options)
     guessed = guess_recoveries(stage)
     guess = Recovery.best_of(found for _, found in guessed)
     tried = list(_tried(stage, guess, cache, voice))
-    granted = [one for one in tried if holdings(one.attack.rung, stage)]
+    granted = [one for one in tried if holdings(one.result.rung, stage)]
     scored = [t for one in granted for t in one.trials if _counts(one, t)]
-    best = Recovery.best_of([t.images for t in scored if t.images]) if scored else None
-    results = [one.result for one in granted]
+    keyless = [t.images for t in scored if t.images and t.rung != WITH_KEY]
+    best = Recovery.best_of(keyless) if keyless else None
+    results = [one.result for one in granted if one.result.rung != WITH_KEY]
     pairs = _curve(tried, options)
     holder = with_key(stage)
     verdict = judge(
@@ -100,6 +110,7 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
         pairs=pairs,
         pairs_needed={said: _needed(pairs, float(said)) for said in ("0.5", "0.9")},
         utility=_utility(stage, voice) if options.with_utility else None,
+        faces=_faces(stage, scored, voice) if options.with_faces else None,
     )
     rows = stage.halves.scored
     ssim = best.ssim if best else np.full(len(rows), np.nan)
@@ -108,16 +119,45 @@ def audit(subject: Subject, options: Options, cache: ControlCache, voice: Voice)
 
 def _tried(stage: Stage, guess: Recovery, cache: ControlCache, voice: Voice) -> Iterable[Tried]:
     options = stage.options
-    suite = [a for a in ATTACKS.values() if a.is_for(stage.subject.sanitizer.name)]
-    deadline = time.monotonic() + options.budget_seconds
-    for number, attack in enumerate(suite):
+    attacks = [a for a in ATTACKS.values() if a.is_for(stage.subject.sanitizer.name)]
+    suite = [(attack, rung) for attack in attacks for rung in _rungs(attack, stage)]
+    deadline, done = time.monotonic() + options.budget_seconds, dict[str, Tried]()
+    for number, (attack, rung) in enumerate(suite):
         voice.progress("attacking: attacks", number, len(suite))
-        if reason := _not_chosen(attack, options) or _not_held(attack, stage):
-            yield Tried(attack, (), _result(attack, None, "not tried", reason))
+        if reason := _not_chosen(attack, options) or _not_held(rung, stage):
+            yield Tried(attack, (), _result((attack, rung), None, "not tried", reason))
             continue
-        left = (deadline - time.monotonic()) * LARGEST_SHARE
-        yield _try(attack, stage, guess, cache, Effort(left, options.seed, options.is_full))
+        if rung == WITH_KEY and attack.name in done:
+            yield _again(done[attack.name], stage)
+            continue
+        left = {a.name: a for a, _ in suite[number:] if not _not_chosen(a, options)}
+        seconds = (deadline - time.monotonic()) * _share(left.values())
+        effort = Effort(seconds, options.seed, options.is_full)
+        done[attack.name] = _try((attack, rung), stage, guess, cache, effort)
+        yield done[attack.name]
     voice.progress("attacking: attacks", len(suite), len(suite))
+
+
+def _rungs(attack: Attack, stage: Stage) -> Sequence[str]:
+    """Return the rungs that hold what an attack needs; its lowest where none does."""
+    if not attack.also:
+        return attack.rungs
+    fit = [r for r in attack.rungs if not all(attack.unfit(h.view) for h in holdings(r, stage))]
+    return fit or attack.rungs[:1]
+
+
+def _again(before: Tried, stage: Stage) -> Tried:
+    """Return what an attack reached with all known images, for the key holder: the same pairs."""
+    held = holdings(WITH_KEY, stage)[0].held
+    trials = tuple(replace(trial, rung=WITH_KEY, held=held) for trial in before.trials[-1:])
+    result = replace(before.result, rung=WITH_KEY, held=held, seconds=0.0)
+    return Tried(before.attack, trials, result)
+
+
+def _share(left: Collection[Attack]) -> float:
+    """Return the share of the time that is left for one of the attacks that are left."""
+    trainings = sum(attack.is_trained for attack in left)
+    return min(LARGEST_SHARE, 1 / (ROUNDS * trainings)) if trainings else LARGEST_SHARE
 
 
 def _utility(stage: Stage, voice: Voice) -> Utility | None:
@@ -142,62 +182,91 @@ def _utility(stage: Stage, voice: Voice) -> Utility | None:
     return None
 
 
+def _faces(stage: Stage, scored: Sequence[Trial], voice: Voice) -> FaceFindings:
+    voice.notice("looking for faces on originals, release and what the attacks made of it")
+    return find_faces(stage, scored)
+
+
 def _not_chosen(attack: Attack, options: Options) -> str:
     if options.attacks is not None:
         return "" if attack.name in options.attacks else NOT_ASKED
     return "" if options.is_full or attack.is_quick else "only in the full audit"
 
 
-def _not_held(attack: Attack, stage: Stage) -> str:
-    return "" if holdings(attack.rung, stage) else missing(attack.rung)
+def _not_held(rung: str, stage: Stage) -> str:
+    return "" if holdings(rung, stage) else missing(rung)
+
+
+def _views(attack: Attack, rung: str, stage: Stage) -> Sequence[Holding]:
+    """Return the views to be tried: of several numbers of known images the most, but for curves."""
+    found = holdings(rung, stage)
+    return found[-1:] if rung == "A6" and attack.name not in CURVES else found
 
 
 def _try(
-    attack: Attack, stage: Stage, guess: Recovery, cache: ControlCache, effort: Effort
+    at: tuple[Attack, str], stage: Stage, guess: Recovery, cache: ControlCache, effort: Effort
 ) -> Tried:
     """Try every view, then the controls; the best trial is the result."""
-    trials = tuple(
-        attempt(attack, holding, stage.originals, effort)
-        for holding in holdings(attack.rung, stage)
-    )
+    attack, rung = at
+    trials = tuple(_trials(attack, _views(attack, rung, stage), stage, effort))
     done = [trial for trial in trials if trial.ended == "done"]
     if not done:
         first = trials[0]  # the view that helps most; others lack something besides
         state: str = "not tried" if first.ended == "unfit" else first.ended
-        return Tried(attack, trials, _result(attack, first, state, first.reason))
+        return Tried(attack, trials, _result(at, first, state, first.reason))
     strongest = max(done, key=lambda trial: _strength(trial, guess))
-    own = Effort(effort.seconds, effort.seed, effort.is_full)  # controls have time of their own
-    null = cache.control("null", attack, stage, lambda: null_control(attack, stage, own))
-    if _succeeded(strongest, guess):
-        return Tried(attack, trials, _won(attack, strongest, null))
-    if cut := _cut_short(trials):
-        return Tried(attack, trials, _result(attack, strongest, *cut, null=null))
-    if attack.rung == "A0":  # what the eye sees is there to be scored, whatever it is
-        return Tried(attack, trials, _result(attack, strongest, "no success", "", null=null))
-    positive = cache.control(
-        "positive", attack, stage, lambda: positive_control(attack, stage, own)
-    )
+    carry_out = partial(_carried_out, at, stage.options, effort)
+    has_won = _succeeded(strongest, guess)
+    if not has_won and (unknown := _unknown(trials, strongest)):
+        return Tried(attack, trials, _result(at, strongest, *unknown))
+    null = cache.control("null", at, stage, carry_out)
+    null = null if null and null.measure != NOT_RUN else None
+    if has_won:
+        return Tried(attack, trials, _won(at, strongest, null))
+    if rung == "A0":  # what the eye sees is there to be scored, whatever it is
+        return Tried(attack, trials, _result(at, strongest, "no success", "", null=null))
+    positive = cache.control("positive", at, stage, carry_out)
     state, reason = _power(positive)
     return Tried(
-        attack, trials, _result(attack, strongest, state, reason, positive=positive, null=null)
+        attack, trials, _result(at, strongest, state, reason, positive=positive, null=null)
     )
 
 
-def _won(attack: Attack, strongest: Trial, null: Control | None) -> AttackResult:
+def _trials(
+    attack: Attack, views: Sequence[Holding], stage: Stage, effort: Effort
+) -> Iterable[Trial]:
+    """Try each view; where the attack takes all the time that it gets, each has its share."""
+    for number, holding in enumerate(views):
+        part = effort.left / (len(views) - number if attack.is_trained else 1)
+        share = Effort(part, effort.seed, effort.is_full)
+        yield attempt(attack, holding, stage.originals, share)
+
+
+def _carried_out(
+    at: tuple[Attack, str], options: Options, like: Effort, experiment: Experiment
+) -> Control:
+    effort = Effort(like.seconds, like.seed, like.is_full)  # a control has time of its own
+    return carried_out(experiment, *at, options, effort)
+
+
+def _won(at: tuple[Attack, str], strongest: Trial, null: Control | None) -> AttackResult:
     """Return a success, unless the attack also succeeds where there is nothing to be found."""
     if null is None or null.passed:
-        return _result(attack, strongest, "succeeded", "", null=null)
-    reason = "it also finds something where every image has a key of its own"
-    return _result(attack, strongest, "no power", reason, null=null)
+        return _result(at, strongest, "succeeded", "", null=null)
+    reason = f"it also finds something where there is nothing to be found ({null.setting})"
+    return _result(at, strongest, "no power", reason, null=null)
 
 
-def _cut_short(trials: Sequence[Trial]) -> tuple[str, str] | None:
-    """Return the state of an attack of which not every view was carried out to its end."""
+def _unknown(trials: Sequence[Trial], strongest: Trial) -> tuple[str, str] | None:
+    """Return the state of an attack of which a view was cut short, or that learned nothing."""
     for trial in trials:
         if trial.ended in {"timed out", "crashed"}:
             return trial.ended, trial.reason
         if trial.found and trial.found.figures.get(CONVERGED) == 0:
             return "timed out", "its training was cut by the budget"
+    figures = strongest.found.figures if strongest.found else {}
+    if REACHED in figures and figures[REACHED] < figures[CONSTANT]:
+        return "no power", "it learned less than a constant guess knows"
     return None
 
 
@@ -225,7 +294,7 @@ def _strength(trial: Trial, guess: Recovery) -> tuple[bool, float, float]:
 
 
 def _result(
-    attack: Attack,
+    at: tuple[Attack, str],
     trial: Trial | None,
     state: str,
     reason: str,
@@ -233,11 +302,12 @@ def _result(
     positive: Control | None = None,
     null: Control | None = None,
 ) -> AttackResult:
+    attack, rung = at
     found = trial.found if trial else None
     return AttackResult(
         name=attack.name,
         title=attack.title,
-        rung=attack.rung,
+        rung=rung,
         needs=attack.needs,
         held=trial.held if trial else "",
         state=state,
@@ -263,7 +333,7 @@ def _curve(tried: Sequence[Tried], options: Options) -> tuple[PairsPoint, ...]:
     return tuple(
         PairsPoint(int(trial.found.figures["pairs"]), trial.images.scores(options.seed))
         for one in tried
-        if one.attack.name == CURVE
+        if one.attack.name in CURVES and one.result.rung == "A6"
         for trial in one.trials
         if trial.images is not None and trial.found is not None
     )

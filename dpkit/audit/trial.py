@@ -39,6 +39,7 @@ class Trial:
     """
 
     attack: Attack
+    rung: str
     held: str
     ended: Ended
     reason: str
@@ -60,7 +61,7 @@ def attempt(attack: Attack, holding: Holding, originals: NDArray[Any], effort: E
     view, start = holding.view, time.monotonic()
 
     def ended(how: Ended, reason: str) -> Trial:
-        return Trial(attack, holding.held, how, reason, time.monotonic() - start)
+        return Trial(attack, holding.rung, holding.held, how, reason, time.monotonic() - start)
 
     if reason := attack.unfit(view):
         return ended("unfit", reason)
@@ -73,7 +74,10 @@ def attempt(attack: Attack, holding: Holding, originals: NDArray[Any], effort: E
         return ended("timed out", str(error))
     except Exception as error:  # noqa: BLE001 (whatever an attack trips over, the audit goes on)
         return ended("crashed", f"{type(error).__name__}: {error}"[:200])
-    return Trial(attack, holding.held, "done", "", seconds, found, images, links, is_upper_bound)
+    return Trial(
+        attack, holding.rung, holding.held, "done", "", seconds, found, images, links,
+        is_upper_bound,
+    )  # fmt: skip
 
 
 def _linked(found: Reconstruction, holding: Holding) -> LinkScores | None:

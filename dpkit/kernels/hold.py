@@ -20,10 +20,12 @@ import numpy as np
 
 from dpkit.kernels.arrays import require, require_writable
 from dpkit.kernels.compiled import compiled
+from dpkit.kernels.emitted import LINE, call_up
 from dpkit.kernels.lanes import (
     PIECE_BYTES,
     ROW_BYTES,
     choose_samples,
+    fill_piece,
     fill_pieces,
     turn_square,
 )
@@ -31,9 +33,10 @@ from dpkit.kernels.lanes import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Above, windows are looked at one by one: `choose_samples` counts bytes in bytes, and the rows of
-# all lanes (256 KiB of floats) are to stay in the cache.
-LARGEST_SIDE_BY_SIDE: Final = {"u": 255, "f": 8192}
+# Above, windows are looked at one by one, which is slow: rows of all lanes would leave the cache.
+LARGEST_SIDE_BY_SIDE: Final = {"u": 65535, "f": 8192}
+SMALL: Final = 255  # samples whose count fits in a byte
+LONG: Final = 64  # samples of a window from which it is written by itself, from start to end
 
 
 def hold(samples: NDArray[Any], window: int, out: NDArray[Any]) -> None:
@@ -81,12 +84,25 @@ def _hold(samples: NDArray[Any], length: int, window: int, out: NDArray[Any]) ->
         return
     half = PIECE_BYTES // samples.itemsize // 2  # turned at least
     shape = (-(-window // half) * half, ROW_BYTES // samples.itemsize)
-    _side_by_side(samples, length, window, np.zeros(shape, samples.dtype), out)
+    totals = np.empty(0, _total_type(samples.dtype, window))
+    _side_by_side(samples, length, window, np.zeros(shape, samples.dtype), totals, out)
+
+
+def _total_type(dtype: np.dtype[Any], window: int) -> np.dtype[Any]:
+    """Return the type of a sum; a count of samples has half its bits."""
+    if dtype.kind == "f":
+        return np.dtype(np.float64)
+    return np.dtype(f"u{dtype.itemsize * (2 if window <= SMALL else 4)}")
 
 
 @compiled
-def _side_by_side(
-    samples: NDArray[Any], length: int, window: int, rows: NDArray[Any], out: NDArray[Any]
+def _side_by_side(  # noqa: PLR0917 (numba knows no keyword-only arguments)
+    samples: NDArray[Any],
+    length: int,
+    window: int,
+    rows: NDArray[Any],
+    totals: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:
     """Hold as many windows at once as `rows` [window or more,lanes] has lanes."""
     lanes, side = rows.shape[1], PIECE_BYTES // rows.itemsize
@@ -99,6 +115,7 @@ def _side_by_side(
         begin, here, is_short = _place(starts[:count], length, window, begin, here)
         is_inner = count == lanes and starts[-1] + reach <= len(samples)
         if is_inner:
+            _call_up(samples, starts[-1] + window, lanes * window if window >= LONG else 0)
             for skip in range(0, len(rows), side):
                 for lane in range(0, lanes, side):
                     turn_square(samples, starts, lane, skip, rows)
@@ -106,10 +123,9 @@ def _side_by_side(
             _gather(samples, starts[:count], length, window, rows)
         if is_short:
             _clear(starts[:count], length, rows)
-        choose_samples(rows, window, values)
+        choose_samples(rows, window, values, totals)
         if is_inner:
-            for skip in range(reach - side, -1, -side):  # what a lane spills is written later
-                fill_pieces(out, starts, skip, values)
+            _fill(values, starts, reach, out)
         else:
             _scatter(values, starts[:count], length, window, out)
 
@@ -137,6 +153,13 @@ def _place(
 
 
 @compiled
+def _call_up(samples: NDArray[Any], first: int, count: int) -> None:
+    """Ask for samples that are next: read in as many places at once, they come too late."""
+    for at in range(first, min(first + count, len(samples)), LINE // samples.itemsize):
+        call_up(samples, at * samples.itemsize)
+
+
+@compiled
 def _gather(
     samples: NDArray[Any], starts: NDArray[np.int64], length: int, window: int, rows: NDArray[Any]
 ) -> None:
@@ -154,12 +177,26 @@ def _clear(starts: NDArray[np.int64], length: int, rows: NDArray[Any]) -> None:
 
 
 @compiled
+def _fill(values: NDArray[Any], starts: NDArray[np.int64], reach: int, out: NDArray[Any]) -> None:
+    """Fill windows by whole pieces; what one spills into the next, that one overwrites."""
+    side = PIECE_BYTES // out.itemsize
+    if reach < LONG:
+        for skip in range(reach - side, -1, -side):
+            fill_pieces(out, starts, skip, values)
+        return
+    for i in range(len(starts)):
+        for at in range(starts[i], starts[i] + reach, side):
+            fill_piece(out, at, values[i])
+
+
+@compiled
 def _scatter(
     values: NDArray[Any], starts: NDArray[np.int64], length: int, window: int, out: NDArray[Any]
 ) -> None:
     for i in range(len(starts)):
-        for j in range(min(window, length - starts[i] % length)):
-            out[starts[i] + j] = values[i]
+        value = values[i]
+        for j in range(starts[i], starts[i] + min(window, length - starts[i] % length)):
+            out[j] = value
 
 
 @compiled

@@ -25,7 +25,14 @@ _DOUBLE: Final = ir.DoubleType()
 
 
 @_emitted
-def turn_square(_typing: Any, samples: Any, starts: Any, first: Any, skip: Any, rows: Any) -> Any:  # noqa: PLR0917 (numba knows no keyword-only arguments)
+def turn_square(
+    _typing: Any,
+    samples: Any,
+    starts: Any,
+    first: Any,  # noqa: ARG001 (numba reads the names)
+    skip: Any,  # noqa: ARG001 (numba reads the names)
+    rows: Any,
+) -> Any:
     """Load pieces of as many windows as a piece has samples, and store them turned.
 
     The window of lane first + i begins at starts[first + i] of the flat `samples`; its samples
@@ -55,7 +62,9 @@ def turn_square(_typing: Any, samples: Any, starts: Any, first: Any, skip: Any, 
 
         store(range(side // 2))
         middle = builder.add(args[3], cgutils.intp_t(side // 2))
-        with builder.if_then(builder.icmp_signed("<", middle, builder.extract_value(table.shape, 0))):
+        with builder.if_then(
+            builder.icmp_signed("<", middle, builder.extract_value(table.shape, 0))
+        ):
             store(range(side // 2, side))
         return context.get_dummy_value()
 
@@ -63,10 +72,11 @@ def turn_square(_typing: Any, samples: Any, starts: Any, first: Any, skip: Any, 
 
 
 @_emitted
-def choose_samples(_typing: Any, rows: Any, window: Any, values: Any) -> Any:
+def choose_samples(_typing: Any, rows: Any, window: Any, values: Any, totals: Any) -> Any:  # noqa: ARG001 (numba reads the names)
     """Write to `values` [lanes] what fills each window, of the first `window` rows.
 
-    `hold.py` says which sample that is.
+    `hold.py` says which sample that is. The type of `totals` is that of a sum: float64, or a whole
+    number with twice the bits of a count.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001 (numba's signature)
@@ -78,16 +88,17 @@ def choose_samples(_typing: Any, rows: Any, window: Any, values: Any) -> Any:
             begin = builder.mul(j, cgutils.intp_t(lanes))
             return builder.load(_vector(builder, table, begin, lanes), align=1)
 
-        chosen = _Choice(builder, ir.VectorType(kind, lanes)).of(row, args[1])
+        wide = context.get_data_type(totals.dtype)
+        chosen = _Choice(builder, ir.VectorType(kind, lanes), wide).of(row, args[1])
         target = context.make_array(values)(context, builder, args[2]).data
         builder.store(chosen, _vector(builder, target, cgutils.intp_t(0), lanes), align=1)
         return context.get_dummy_value()
 
-    return types.void(rows, types.intp, values), generate
+    return types.void(rows, types.intp, values, totals), generate
 
 
 @_emitted
-def fill_pieces(_typing: Any, out: Any, starts: Any, skip: Any, values: Any) -> Any:
+def fill_pieces(_typing: Any, out: Any, starts: Any, skip: Any, values: Any) -> Any:  # noqa: ARG001 (numba reads the names)
     """Write each lane's value over a piece of the flat `out`, `skip` behind the lane's start.
 
     Lanes are written in their order: what one leaves in the next, that one overwrites.
@@ -110,6 +121,23 @@ def fill_pieces(_typing: Any, out: Any, starts: Any, skip: Any, values: Any) -> 
         return context.get_dummy_value()
 
     return types.void(out, starts, types.intp, values), generate
+
+
+@_emitted
+def fill_piece(_typing: Any, out: Any, to: Any, value: Any) -> Any:  # noqa: ARG001 (numba reads the names)
+    """Write one value over the piece of the flat `out` that begins at `to`."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001 (numba's signature)
+        kind = context.get_data_type(out.dtype)
+        side = PIECE_BYTES // context.get_abi_sizeof(kind)
+        vector, lane = ir.VectorType(kind, side), ir.Constant(_INT, 0)
+        one = builder.insert_element(ir.Constant(vector, ir.Undefined), args[2], lane)
+        filled = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, side), None))
+        flat = context.make_array(out)(context, builder, args[0]).data
+        builder.store(filled, _vector(builder, flat, args[1], side), align=1)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, out.dtype), generate
 
 
 def _vector(builder: Any, first: Any, place: Any, side: int) -> Any:
@@ -140,14 +168,14 @@ def _turned(builder: Any, square: list[Any]) -> list[Any]:
 class _Choice:
     """The choice of `hold.py` for vectors of one type, in instructions."""
 
-    def __init__(self, builder: Any, vector: Any) -> None:
+    def __init__(self, builder: Any, vector: Any, wide: Any) -> None:
         kind, lanes = vector.element, vector.count
         self.builder, self.vector = builder, vector
         self.is_float = not isinstance(kind, ir.IntType)
-        bits = 32 if self.is_float else kind.width
+        bits = 32 if self.is_float else wide.width // 2
         self.counts = ir.VectorType(ir.IntType(bits), lanes)
-        self.wide = ir.VectorType(_DOUBLE if self.is_float else ir.IntType(2 * bits), lanes)
-        ends = (-math.inf, math.inf) if self.is_float else (0, 2**bits - 1)
+        self.wide = ir.VectorType(wide, lanes)
+        ends = (-math.inf, math.inf) if self.is_float else (0, 2**kind.width - 1)
         self.ends = [ir.Constant(vector, [ir.Constant(kind, end)] * lanes) for end in ends]
 
     def of(self, row: Callable[[Any], Any], window: Any) -> Any:
@@ -163,7 +191,7 @@ class _Choice:
     def _summed(self, row: Callable[[Any], Any], window: Any) -> tuple[Any, Any]:
         builder = self.builder
         total, count = (self._variable(ir.Constant(t, None)) for t in (self.wide, self.counts))
-        with cgutils.for_range(builder, window) as loop:  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, window) as loop:
             x = row(loop.index)
             add = builder.fadd if self.is_float else builder.add
             builder.store(add(builder.load(total), self._converted(x, self.wide)), total)
@@ -172,34 +200,40 @@ class _Choice:
         return builder.load(total), builder.load(count)
 
     def _level(self, total: Any, k: Any) -> Any:
-        """Return the mean, whole where samples are: single precision does for 255 of 16 bits."""
+        """Return the mean, whole where samples are.
+
+        Single precision does for 255 samples of 16 bits: a quotient that is not whole is at least
+        1/255 below the next whole number, and is rounded by less.
+        """
         if self.is_float:
             return self.builder.fdiv(total, k)
-        single = ir.VectorType(ir.FloatType(), self.vector.count)
-        mean = self.builder.fdiv(self.builder.uitofp(total, single), self.builder.uitofp(k, single))
+        is_small = self.counts.element.width == self.vector.element.width
+        real = ir.VectorType(ir.FloatType() if is_small else _DOUBLE, self.vector.count)
+        mean = self.builder.fdiv(self.builder.uitofp(total, real), self.builder.uitofp(k, real))
         return self.builder.fptoui(mean, self.vector)
 
     def _split(self, row: Callable[[Any], Any], window: Any, level: Any) -> tuple[Any, Any]:
-        """Return the largest sample up to the level and the least above; the type's ends for none."""
+        """Return the largest sample up to the level and the least above, or the type's ends."""
         builder = self.builder
         low, high = (self._variable(end) for end in self.ends)
-        with cgutils.for_range(builder, window) as loop:  # type: ignore[no-untyped-call]
+        with cgutils.for_range(builder, window) as loop:
             x = row(loop.index)
             exists, under = self._is_sample(x), self._compared("<=", self._beside(x, level), level)
             for best, kept, end, sign in (
                 (low, under, self.ends[0], ">"),
                 (high, builder.not_(under), self.ends[1], "<"),
             ):
-                candidate, old = builder.select(builder.and_(exists, kept), x, end), builder.load(best)
+                candidate, old = (
+                    builder.select(builder.and_(exists, kept), x, end),
+                    builder.load(best),
+                )
                 is_better = self._compared(sign, candidate, old)
                 builder.store(builder.select(is_better, candidate, old), best)
         return builder.load(low), builder.load(high)
 
     def _nearer(self, total: Any, k: Any, low: Any, high: Any) -> Any:
         builder = self.builder
-        times, minus = (
-            (builder.fmul, builder.fsub) if self.is_float else (builder.mul, builder.sub)
-        )
+        times, minus = (builder.fmul, builder.fsub) if self.is_float else (builder.mul, builder.sub)
         under = minus(total, times(k, self._converted(low, self.wide)))
         over = minus(times(k, self._converted(high, self.wide)), total)
         return builder.select(self._compared("<=", under, over), low, high)
@@ -222,6 +256,6 @@ class _Choice:
 
     def _converted(self, x: Any, wide: Any) -> Any:
         if not self.is_float:
-            return self.builder.zext(x, wide)
+            return self.builder.zext(x, wide) if x.type != wide else x
         is_whole = isinstance(x.type.element, ir.IntType)
         return (self.builder.uitofp if is_whole else self.builder.fpext)(x, wide)

@@ -38,10 +38,23 @@ PIXELATE: Final[Mapping[str, str]] = {
     "A7": "Whose picture it is was not promised: take a --neighborhood as large as what must not "
     "be told, with an --epsilon of about 1; give only to people who hold none of the originals.",
 }
+ANYBODY: Final = (
+    "Nothing secret stands between picture and release, so anybody learns the way back: take a "
+    "larger --window or a deeper --layer, or a sanitizer that has a key."
+)
+HOLD: Final[Mapping[str, str]] = {"A0": ANYBODY, "A2": ANYBODY, "A3": ANYBODY}
+ENCODER: Final[Mapping[str, str]] = {
+    "A0": "The picture shows through the map: cut the network deeper.",
+    "A6": "Leave out every picture that the developer may know: pairs of picture and map teach the "
+    "way back. A deeper cut, and more weight on the loss against attackers, leave less to learn.",
+}
 ADVICE: Final[Mapping[str, Mapping[str, str]]] = {
     "morph": MORPH,
     "mix": MIX,
     "pixelate": PIXELATE,
+    "hold": HOLD,
+    "obfuscate": ENCODER,
+    "partition": ENCODER,
 }
 CONTRACT: Final = (
     "This is obfuscation, not encryption and not differential privacy: release to known people, "

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dpkit.errors import GateError, UsageError
-from dpkit.types.audit import ON_RELEASE, VERDICTS
+from dpkit.types.audit import ON_RELEASE, RELEASE, RUNGS, VERDICTS, WITH_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dpkit.types.audit import Audit, ImageScores, LinkScores
+    from dpkit.types.audit import Audit, FaceFindings, ImageScores, LinkScores
 
 Figure: TypeAlias = "float | str"
 
@@ -49,7 +49,7 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
 NAMES: Final = (
     "verdict", "had_power", "attacks", "worst_ssim", "mean_ssim", "p95_ssim", "share_50",
     "share_90", "worst_psnr", "mean_psnr", "worst_ncc", "mean_ncc", "top1", "tpr_1", "tpr_01",
-    "pairs_50", "pairs_90", "accuracy",
+    "pairs_50", "pairs_90", "accuracy", "face_detected", "face_top1",
 )  # fmt: skip
 
 
@@ -106,7 +106,8 @@ class Condition:
 
 
 def _refuse_unfinished(audit: Audit) -> None:
-    cut = [attack.title for attack in audit.attacks if attack.state in {"timed out", "crashed"}]
+    counted = [attack for attack in audit.attacks if attack.rung != WITH_KEY]
+    cut = [attack.title for attack in counted if attack.state in {"timed out", "crashed"}]
     if cut:
         raise GateError(
             f"--require cannot be judged: {len(cut)} attacks did not end, such as {cut[0]!r}",
@@ -149,7 +150,7 @@ def figures_of(audit: Audit) -> dict[str, Figure]:
     if audit.utility:
         by_training = {score.trained_on: score.mean for score in audit.utility.scores}
         figures["accuracy"] = by_training[ON_RELEASE]
-    return figures
+    return figures | (_of_faces(audit.faces) if audit.faces else {})
 
 
 def _of_pairs(audit: Audit) -> dict[str, Figure]:
@@ -159,6 +160,17 @@ def _of_pairs(audit: Audit) -> dict[str, Figure]:
     beyond = audit.pairs[-1].known + 1
     needed = {"pairs_50": audit.pairs_needed.get("0.5"), "pairs_90": audit.pairs_needed.get("0.9")}
     return {name: float(beyond if known is None else known) for name, known in needed.items()}
+
+
+def _of_faces(faces: FaceFindings) -> dict[str, Figure]:
+    """Return the most that release or reconstruction show; the key's holder is nobody to fear."""
+    shown = [one for one in faces.scores if one.what in {RELEASE, *RUNGS} and one.what != WITH_KEY]
+    found: dict[str, Figure] = {}
+    if shown:
+        found["face_detected"] = max(one.detected.value for one in shown)
+    if linked := [one.links.top1.value for one in shown if one.links]:
+        found["face_top1"] = max(linked)
+    return found
 
 
 def _of_images(best: ImageScores) -> dict[str, Figure]:

@@ -1,7 +1,8 @@
 """VERDICTS: the sentence beside the statement, for each sanitizer what is known without an attack.
 
 For data morphing it is how many known images open all of them (`morph_bounds.py`), for block mixing
-how much of an image is still there, for pixelation what is promised (`pixelate_bounds.py`).
+and for sample-and-hold how much of an image is still there, for pixelation what is promised
+(`pixelate_bounds.py`).
 """
 
 from __future__ import annotations
@@ -57,8 +58,19 @@ def mix_verdict(parameters: Mapping[str, Json], geometry: Geometry, _images: int
     return sentence
 
 
+def hold_verdict(parameters: Mapping[str, Json], _geometry: Geometry, _images: int) -> str:
+    """Say that a sample of every window is still there, and that nothing is secret."""
+    window = "" if parameters.get("degree") else f" of {parameters['window']} samples"
+    what = "feature map" if parameters.get("layer") else "image"
+    return (
+        f"One sample of every window{window} of the {what} is released as it is, and no secret "
+        "stands between: the same image always has the same values"
+    )
+
+
 VERDICTS: Final[Mapping[str, Verdict]] = {
     "morph": known_images_sentence,
     "mix": mix_verdict,
     "pixelate": promise_sentence,
+    "hold": hold_verdict,
 }

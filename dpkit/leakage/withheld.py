@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from dpkit.leakage.face_scores import faces_sentence
 from dpkit.types.evidence import LEAST_IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dpkit.types.audit import AttackResult, Audit, RungResult
+    from dpkit.types.audit import AttackResult, Audit, FaceFindings, FaceScores, RungResult
 
 SENTENCES: Final[Mapping[str, str]] = {
     "broken": "broken: pictures or the key were recovered",
@@ -38,14 +39,36 @@ def withheld(audit: Audit) -> Audit:
         pairs=(),
         pairs_needed={},
         utility=None,
+        faces=None,
     )
 
 
 def for_release(audit: Audit | None) -> Audit | None:
-    """Return the audit as a released report may have it."""
-    if audit is None or min(_images(audit)) >= LEAST_IMAGES:
-        return audit
-    return withheld(audit)
+    """Return the audit as a released report may have it.
+
+    Faces are of fewer images than the rest: where they alone are too few, they alone are left out.
+    """
+    if audit is None:
+        return None
+    if min(_images(audit)) < LEAST_IMAGES:
+        return withheld(audit)
+    if audit.faces:
+        return replace(audit, faces=_told(audit.faces))
+    return audit
+
+
+def _told(found: FaceFindings) -> FaceFindings:
+    """Return faces without figures of fewer than `LEAST_IMAGES` images."""
+    scores = tuple(_identified(one) for one in found.scores if one.n >= LEAST_IMAGES)
+    said = faces_sentence(found.looked, found.with_face, scores)
+    return replace(found, scores=scores, sentence=said)
+
+
+def _identified(scores: FaceScores) -> FaceScores:
+    """Return scores of enough images; those of identity may be of fewer."""
+    if scores.links is None or scores.links.n >= LEAST_IMAGES:
+        return scores
+    return replace(scores, links=None, auc=None, matched=None)
 
 
 def _images(audit: Audit) -> Iterator[int]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dpkit.nets.alexnet import AlexNet
+from dpkit.nets.bipartite import remote_part
 from dpkit.nets.blockmixer import BlockMixer
 from dpkit.nets.convnext import ConvNeXt
 from dpkit.nets.densenet import DenseNet
@@ -44,6 +45,7 @@ CLASSIFIERS: Final[dict[str, Callable[..., nn.Module]]] = {
 # rests of networks that a release may hold beside its values, by what builds them
 REMOTES: Final[dict[str, Callable[..., nn.Module]]] = {
     "obfuscated-classifier": obfuscated_classifier,
+    "bipartite-remote": remote_part,
 }
 
 RECONSTRUCTORS: Final[dict[str, Callable[..., nn.Module]]] = {

@@ -12,12 +12,14 @@ is our reading:
     layers      1      2      2      1      3      1         2         3
     activation  ReLU   ReLU   tanh   tanh   ReLU   sigmoid   sigmoid   tanh
 
+with 256 units in each layer.
 Defenders are attackers 1, 2, 3 and 5. The sparse attacker is a k-sparse code (Makhzani and Frey,
 "k-Sparse Autoencoders", 2014): twice as many units as values, of which a quarter may speak.
 Against maps a residual U-Net is the fourth, the strongest of `dpkit.nets.reconstructors`.
 
-Each starts at 0 everywhere, so that the mean image that is added to it is the first guess: an
-attacker that ends worse than the mean image was not trained.
+Each starts at 0 everywhere and is added to the logits of the mean image, which is so the first
+guess: an attacker that ends worse than the mean image was not trained. Pictures stay within 0 and
+1, so that nothing is won by values which no picture could have.
 """
 
 from __future__ import annotations
@@ -44,8 +46,10 @@ if TYPE_CHECKING:
 
     Make = Callable[..., nn.Module]
 
+HIDDEN: Final = 256  # units of each layer of the eight
 WIDER: Final = 2  # a sparse code has so many units for each value
 SPEAKING: Final = 4  # one unit in so many speaks
+DARKEST: Final = 1 / 512  # half a grey level: how near to 0 and 1 a mean may start
 
 
 class Sparse(nn.Module):
@@ -68,7 +72,7 @@ class Sparse(nn.Module):
 
 
 class FromMean(nn.Module):
-    """What a reconstructor adds to one picture, that of all images' mean.
+    """A reconstructor that starts from one picture, the mean of images of 0 to 1.
 
     Parameters
     ----------
@@ -83,11 +87,11 @@ class FromMean(nn.Module):
     def __init__(self, reconstructor: nn.Module, mean: Tensor) -> None:
         super().__init__()
         self.reconstructor = reconstructor
-        self.register_buffer("mean", mean)
+        self.register_buffer("mean", torch.logit(mean, eps=DARKEST))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return pictures [n,c,h,w]."""
-        pictures: Tensor = self.reconstructor(values) + self.mean
+        """Return pictures [n,c,h,w] within 0 to 1."""
+        pictures: Tensor = torch.sigmoid(self.reconstructor(values) + self.mean)
         return pictures
 
 
@@ -102,7 +106,8 @@ _DENSE: Final = {
     "attacker 8": (3, "tanh"),
 }
 _AGAINST_VALUES: Final[dict[str, Make]] = {
-    name: partial(MLP, layers=layers, activation=bend) for name, (layers, bend) in _DENSE.items()
+    name: partial(MLP, layers=layers, activation=bend, hidden=HIDDEN)
+    for name, (layers, bend) in _DENSE.items()
 }
 _AGAINST_MAPS: Final[dict[str, Make]] = {
     "deconvolution": Deconvolution,

@@ -22,8 +22,10 @@ Pixels are 0 to 1; nothing is normalized, so that a reconstruction has the image
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import torch
 from torch import Tensor, nn
 
 from dpkit.nets.reconstructors import elements
@@ -69,6 +71,25 @@ class Bipartite(nn.Module):
         """Return logits [n,classes]."""
         logits: Tensor = self.remote(self.local(images))
         return logits
+
+
+def remote_part(
+    *, network: str, shape: list[int], classes: int, split: int, width: int
+) -> nn.Module:
+    """Return the remote part alone: values [n,C,H,W] → logits; images are of `shape`.
+
+    Raises
+    ------
+    ValueError
+        There is no such network, or a size is out of its range.
+    """
+    if network not in BIPARTITE:
+        raise ValueError(f"network {network!r} is not one of {', '.join(BIPARTITE)}")
+    channels, height, breadth = shape
+    whole = BIPARTITE[network](
+        shape=(channels, height, breadth), classes=classes, split=split, width=width
+    )
+    return whole.remote
 
 
 def mlp(*, shape: Shape, classes: int, split: int = 1, width: int = 64) -> Bipartite:
@@ -141,3 +162,20 @@ def vgg19(*, shape: Shape, classes: int, split: int = 1, width: int = 64) -> Bip
 BIPARTITE: Final[dict[str, Callable[..., Bipartite]]] = {"mlp": mlp, "cnn": cnn, "vgg19": vgg19}
 WIDTHS: Final = {"mlp": 64, "cnn": 32, "vgg19": 64}  # of each by default
 SPLITS: Final = {"mlp": len(MLP_WIDTHS), "cnn": len(CNN_WIDTHS), "vgg19": len(CONVOLUTIONS[19])}
+
+
+@lru_cache(maxsize=64)
+def maps_shape(network: str, shape: Shape, split: int, width: int) -> Shape:
+    """Return channels, height and width of the values at the split point; no weight is made."""
+    with torch.device("meta"):
+        made = BIPARTITE[network](shape=shape, classes=2, split=split, width=width).eval()
+        _, channels, height, breadth = made.local(torch.empty(1, *shape)).shape
+    return channels, height, breadth
+
+
+@lru_cache(maxsize=64)
+def largest_weight(network: str, shape: Shape, split: int, width: int, classes: int) -> int:
+    """Return how many numbers the largest array of the network's weights has."""
+    with torch.device("meta"):
+        made = BIPARTITE[network](shape=shape, classes=classes, split=split, width=width)
+    return int(max(value.numel() for value in made.state_dict().values()))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from dpkit.audit.options import Options
+from dpkit.audit.options import Options, faces_wanted
+from dpkit.audit.subject import with_treatment
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import one_blas_thread
 from dpkit.errors import KeystoreMissingError, UsageError
@@ -32,15 +32,15 @@ from dpkit.pipeline.attacked import (
 )
 from dpkit.pipeline.budget import promise_for
 from dpkit.pipeline.counts import count_lines
+from dpkit.pipeline.earlier import Here, versions_of
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.named import named_images
-from dpkit.pipeline.rows import ReleasedRows, Written
+from dpkit.pipeline.rows import ReleasedRows, written_of
 from dpkit.pipeline.state import ReleaseState, private_folder, write_private
 from dpkit.pipeline.terms import Terms
 from dpkit.readers.folder import FolderSource
 from dpkit.release.read import Release
 from dpkit.types.evidence import statement_of
-from dpkit.types.plans import take
 
 if TYPE_CHECKING:
     from dpkit.audit.findings import Findings
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from dpkit.keystore.plans import SealedPlan
     from dpkit.keystore.store import Keystore
     from dpkit.pipeline.rows import Sample
-    from dpkit.release.manifest import Manifest, Shard
+    from dpkit.release.manifest import Manifest
     from dpkit.sanitizers.base import Sanitizer
-    from dpkit.types import Json, PlannedRows
+    from dpkit.types import Json
     from dpkit.types.audit import Audit
     from dpkit.types.voice import Voice
 
@@ -70,6 +70,10 @@ class AuditRequest:
         A first layer whose Aug-Conv is made in memory, attacked and thrown away.
     public
         A folder of pictures that the adversary may hold.
+    earlier
+        Folders of earlier releases of the same images.
+    faces
+        Whether faces are looked for; None: in the full audit, where the extra is installed.
     require
         A condition on the figures; empty requires nothing.
 
@@ -83,14 +87,17 @@ class AuditRequest:
     augconv: bool = False
     first_conv: Path | None = None
     public: Path | None = None
+    earlier: tuple[Path, ...] = ()
     pairs: tuple[int, ...] = Options().pairs
     images: int = 256
     budget_seconds: float = Options().budget_seconds
     seed: int = 0
     utility: bool = False
+    faces: bool | None = None
     require: str = ""
 
     def __post_init__(self) -> None:
+        faces_wanted(self.faces, self.mode)
         if self.require:
             parse_condition(self.require)
         if self.augconv and self.first_conv:
@@ -103,7 +110,7 @@ class AuditRequest:
         """Return what the engine is asked to do."""
         return Options(
             self.mode, self.attacks, self.images, self.pairs, self.budget_seconds, self.seed,
-            self.utility,
+            self.utility, faces_wanted(self.faces, self.mode),
         )  # fmt: skip
 
 
@@ -130,6 +137,7 @@ class Audited:
             "images": self.audit.images,
             "mean_ssim": ssim.mean.value if ssim else None,
             "worst_ssim": ssim.worst if ssim else None,
+            "faces": self.audit.faces.sentence if self.audit.faces else None,
             "private_report": str(self.report),
         }
 
@@ -144,6 +152,8 @@ class Audited:
                 f"  best of the suite on {audit.images} images: SSIM {ssim.mean.value:.3f} on "
                 f"average, {ssim.worst:.3f} for the worst"
             )
+        if audit.faces:
+            lines.append(f"  faces: {audit.faces.sentence}")
         lines += [f"  {sentence}" for sentence in audit.verdict.advice]
         return [*lines, f"  your private report, with originals: {self.report}"]
 
@@ -188,8 +198,11 @@ def audit_release(request: AuditRequest, keystore: Keystore, voice: Voice) -> Au
     count = min(len(numbers), wanted)
     voice.notice(f"reading {count} images and their originals")
     sample, drawn = draw(opened.rows, numbers, count, opened.plan.secret, engine)
+    here = Here(opened.manifest, opened.rows, sample)
+    versions = versions_of(here, request.earlier, keystore, voice)
     with one_blas_thread():
         subject = _subject(request, keystore, opened, (sample, drawn))
+        subject = replace(subject, versions=versions)
         findings = attack(subject, options, voice)
         report = _write(opened, keystore, sample, findings)
     return Audited(opened.manifest.release_id, findings.audit, report)
@@ -207,20 +220,8 @@ def _open(request: AuditRequest, keystore: Keystore) -> _Opened:
             f"the originals cannot be read: {error}",
             remedy="name their folder after the release: dpkit audit RELEASE SOURCE",
         ) from None
-    numbers = {shard.file: number for number, shard in enumerate(plan.shards)}
-    written = [
-        Written(shard, partial(_rows, release, plan, shard, numbers[shard.file]))
-        for shard in release.shards()
-    ]
-    return _Opened(release, plan, terms, ReleasedRows(release, source, written), source)
-
-
-def _rows(release: Release, plan: SealedPlan, shard: Shard, number: int) -> PlannedRows:
-    """Return the planned rows of a shard that are in it, in its order."""
-    planned = plan.rows_of(number)
-    place = {name: row for row, name in enumerate(planned.ids.tolist())}
-    ids = release.columns(shard).ids.tolist()
-    return take(planned, np.array([place[name] for name in ids], np.int64))
+    rows = ReleasedRows(release, source, written_of(release, plan))
+    return _Opened(release, plan, terms, rows, source)
 
 
 def _subject(
@@ -238,6 +239,7 @@ def _subject(
     subject = subject_of(
         opened.rows, *drawn, treated, task=manifest.task, options=request.options()
     )
+    subject = with_treatment(subject, key)
     if request.augconv or request.first_conv:
         augconv, first = _layers(request, keystore, sanitizer)
         subject = replace(subject, augconv=augconv, first_conv=first)

@@ -11,6 +11,7 @@ import numpy as np
 from dpkit.audit.halves import OneGroupError
 from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS, Options
 from dpkit.audit.round_trips import RoundTrips
+from dpkit.audit.subject import with_treatment
 from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
@@ -169,6 +170,7 @@ def audit_options(run: Run) -> Options | None:
         budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
         seed=zlib.crc32(run.plan.release_id.encode()),
         with_utility=bool(run.plan.settings.get("utility", False)),
+        with_faces=bool(run.plan.settings.get("faces", False)),
     )
 
 
@@ -198,6 +200,7 @@ def _attacked(
     sample, numbers, restored = drawn
     treated = (run.sanitizer, run.geometry, restored)
     subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
+    subject = with_treatment(subject, run.key)
     try:
         return attack(subject, options, voice)
     except OneGroupError as error:
@@ -237,6 +240,7 @@ def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFa
         treatment=(*run.sanitizer.describe(run.geometry), *cautions),
         counts=count_lines(manifest.parts, manifest.classes),
         as_maps=manifest.map_shape is not None,
+        training=run.sanitizer.training_curve(run.key),
         guarantee=promise_for(
             run.keystore,
             manifest.release_id,

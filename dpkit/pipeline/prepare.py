@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dpkit.audit.options import faces_wanted
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
 from dpkit.errors import DpkitError, UnlockError, UsageError
@@ -243,6 +244,7 @@ def _settings(
         "audit_images": request.audit_images,
         "audit": request.audit,
         "utility": request.utility,
+        "faces": faces_wanted(request.faces, request.audit),
         "with_remote": request.with_remote,
         "blas": blas_core(),
         "bad": [[path, reason] for path, reason in (*_listed(scanned), *cost.bad)],
@@ -281,21 +283,24 @@ def _name_release() -> ReleaseName:
     return ReleaseName(release_id, today, fresh_secret())
 
 
+def _is_bare(folder: Path) -> bool:
+    """Say whether a folder is as a run leaves it that was killed before its plan was sealed."""
+    return all(
+        entry.name == "data" and entry.is_dir() and not any(entry.iterdir())
+        for entry in folder.iterdir()
+    )
+
+
 @contextmanager
 def _partial_folder(output: Output) -> Iterator[None]:
-    """Make the folder in which the release grows; a failed beginning takes it away again.
-
-    One that a kill left before anything was written (a long training) is taken as it is.
-    """
-    data = output.partial / "data"
-    found = list(output.partial.iterdir()) if output.partial.exists() else []
-    if any(path != data or any(path.iterdir()) for path in found):
+    """Make the folder in which the release grows; a failed beginning takes it away again."""
+    if output.partial.exists() and not _is_bare(output.partial):
         raise UsageError(
             f"{output.partial} exists and is no unfinished release of this user",
             remedy="move it away, or name another output with --out",
         )
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        (output.partial / "data").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DpkitError(
             f"cannot write to {output.partial}: {error.strerror}", remedy="name another with --out"
@@ -304,6 +309,6 @@ def _partial_folder(output: Output) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError):
-            data.rmdir()
+            (output.partial / "data").rmdir()
             output.partial.rmdir()
         raise

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from dpkit.audit.options import faces_wanted
 from dpkit.errors import UsageError
 from dpkit.leakage.gate import parse_condition
 from dpkit.plan import Split
@@ -96,6 +97,8 @@ class ReleaseRequest:
         Size of the sample on which baselines and restoration are measured, and that is attacked.
     utility
         Whether networks are trained on originals and release, to say what can be learned.
+    faces
+        Whether faces are looked for; None: in the full audit, where the extra is installed.
     merge_labels, drop_small_labels, mix_bins
         For sanitizers that mix: labels that are mixed as one (`A,B`), whether those that are too
         small are left out, and into how many classes the numbers of `mix_column` fall.
@@ -120,6 +123,7 @@ class ReleaseRequest:
     audit: Mode = "quick"
     audit_images: int = 256
     utility: bool = False
+    faces: bool | None = None
     merge_labels: tuple[str, ...] = ()
     drop_small_labels: bool = False
     mix_bins: int | None = None
@@ -129,6 +133,7 @@ class ReleaseRequest:
         self._check_privacy()
         _within("--shard-mb", self.shard_mb, 1, 65536)
         _within("--audit-images", self.audit_images, 20, 65536)
+        faces_wanted(self.faces, self.audit)
         if self.gates.require and self.audit == "none":
             raise UsageError(
                 "--require needs an audit, and --audit is none", remedy="say --audit quick or full"
@@ -196,6 +201,7 @@ class ReleaseRequest:
                 self.audit_images,
                 self.audit,
                 self.utility,
+                self.faces,
                 self.merge_labels,
                 self.drop_small_labels,
                 self.mix_bins,

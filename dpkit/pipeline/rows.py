@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dpkit.keystore.plans import SealedPlan
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.scores import ShardScores
     from dpkit.release.manifest import Manifest, Shard
@@ -42,6 +43,22 @@ class Written:
 
     shard: Shard
     rows: Callable[[], PlannedRows]
+
+
+def written_of(release: Release, plan: SealedPlan) -> list[Written]:
+    """Return the shards of a published release, with their planned rows as they stand in them."""
+    numbers = {shard.file: number for number, shard in enumerate(plan.shards)}
+    return [
+        Written(shard, partial(_rows_of, release, plan, shard, numbers[shard.file]))
+        for shard in release.shards()
+    ]
+
+
+def _rows_of(release: Release, plan: SealedPlan, shard: Shard, number: int) -> PlannedRows:
+    planned = plan.rows_of(number)
+    place = {name: row for row, name in enumerate(planned.ids.tolist())}
+    ids = release.columns(shard).ids.tolist()
+    return take(planned, np.array([place[name] for name in ids], np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +166,15 @@ class ReleasedRows:
             np.stack(targets)[order],
             np.array(groups)[order],
         )
+
+    def digests(self, numbers: NDArray[np.int64]) -> list[bytes]:
+        """Return the SHA-256 of the original files of rows."""
+        found: dict[int, bytes] = {}
+        for which, here in self._by_shard(numbers):
+            first = int(self._ends[which]) - self._written[which].shard.rows
+            sha256 = self._written[which].rows().sha256
+            found |= {first + int(row): sha256[row].tobytes() for row in here}
+        return [found[int(number)] for number in numbers]
 
     def _by_shard(self, numbers: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Yield each shard that holds some of the rows, and their places in it."""

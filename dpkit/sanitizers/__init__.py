@@ -9,9 +9,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.errors import UsageError
+from dpkit.sanitizers.hold import Hold
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.sanitizers.obfuscate import Obfuscate
+from dpkit.sanitizers.partition import Partition
 from dpkit.sanitizers.pixelate import Pixelate
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 SANITIZERS: Final[dict[str, type[Sanitizer]]] = {
     "morph": Morph,
     "mix": Mix,
-    "obfuscate": Obfuscate,
+    "hold": Hold,
     "pixelate": Pixelate,
+    "obfuscate": Obfuscate,
+    "partition": Partition,
 }
 
 __all__ = ["SANITIZERS", "sanitizer_of"]

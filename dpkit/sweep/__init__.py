@@ -4,6 +4,7 @@
 |---|---|
 | `sample.py` | some images of a folder, and their classes as the network numbers them |
 | `network.py` | the network that is asked |
+| `said.py` | what it says under one setting: probability, classes kept |
 | `hold.py` | sample-and-hold before the layers of a network: `sweep_hold` |
 | `heldtable.py`, `heldplot.py` | its result for people, for programs, as a plot |
 | `private.py` | the folder that it is written to |

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from dpkit.sweep.hold import HeldCascade, HeldLayer, HoldSweep, Said
+    from dpkit.sweep.hold import HeldCascade, HeldLayer, HoldSweep
+    from dpkit.sweep.said import Said
     from dpkit.types import Json
 
 _HEAD: Final = "probability      sd  median  top-1 kept  accuracy  reached"

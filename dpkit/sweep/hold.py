@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ import torch
 from dpkit.errors import UsageError
 from dpkit.kernels.hold import hold
 from dpkit.nets.cut import Cut, layer_names, logits_through, one_thread
+from dpkit.sweep.said import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from dpkit.sweep.said import Said
     from dpkit.sweep.sample import Sample
     from dpkit.types.voice import Voice
 
@@ -67,27 +70,6 @@ class HoldPlan:
             raise UsageError(f"a window of {least} holds no sample", remedy="give 1 or more")
         if not 0 < self.degree < math.inf:
             raise UsageError(f"degree {self.degree} is not above 0", remedy="such as 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the network says of all images under one setting.
-
-    `probability` is the mean of the original class, `deviation` its spread over the images, `low`,
-    `median` and `high` its 10th, 50th and 90th percentile; `agreement` is the share that keep
-    their class, `accuracy` the share named rightly, None where no class is known; `reached` is the
-    share of images at which the degree is reached, `degree` what the means give.
-    """
-
-    probability: float
-    deviation: float
-    low: float
-    median: float
-    high: float
-    agreement: float
-    accuracy: float | None
-    reached: float
-    degree: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +152,14 @@ def _swept(
     settings = _settings(plan)
     asked = {setting: _Asked() for setting in settings}
     maps = {layer: _Maps() for layer in plan.layers}
-    for start in range(0, len(sample), AT_ONCE):
+    starts = range(0, len(sample), AT_ONCE)
+    for number, start in enumerate(starts):
         part = sample.images[start : start + AT_ONCE]
-        _ask(network, part, asked, maps, voice)
-        voice.progress("sweeping", start + len(part), len(sample))
+        told = partial(_tell, voice, number * len(settings), len(starts) * len(settings))
+        _ask(network, part, asked, maps, told)
     plain = asked[()].joined()
     labels = sample.labels(classes, plain.shape[1])
-    judge = _Judge(plain, labels, plan.degree)
+    judge = Judge(plain, labels, plan.degree)
     said = {setting: judge.said(answers.joined()) for setting, answers in asked.items()}
     return HoldSweep(
         images=len(sample),
@@ -230,21 +213,26 @@ class _Maps:
         return self._zeros / self._samples
 
 
+def _tell(voice: Voice, before: int, total: int, done: int) -> None:
+    voice.progress("sweeping: runs", before + done, total)
+
+
 def _ask(
     network: nn.Module,
     part: NDArray[np.float32],
     asked: Mapping[Steps, _Asked],
     maps: Mapping[str, _Maps],
-    voice: Voice,
+    told: Callable[[int], None],
 ) -> None:
+    """Run some images under every setting; `told` hears how many are done."""
     batch = torch.from_numpy(part)
     with torch.no_grad():
         for layer, seen in maps.items():
             seen.add(Cut(network, layer).maps(batch))
-        for steps, answers in asked.items():
-            voice.safe_point()
+        for done, (steps, answers) in enumerate(asked.items(), start=1):
             replaces = {layer: holding(window) for layer, window in steps}
             answers.add(logits_through(network, batch, replaces))
+            told(done)
 
 
 def holding(window: int) -> Callable[[Tensor], Tensor]:
@@ -260,47 +248,6 @@ def holding(window: int) -> Callable[[Tensor], Tensor]:
         return out
 
     return held
-
-
-class _Judge:
-    """Compares what the network says under a setting with what it says of the images as they are.
-
-    Parameters
-    ----------
-    plain
-        Probabilities [n,classes].
-    labels
-        int64 [n], -1 where unknown.
-    """
-
-    def __init__(
-        self, plain: NDArray[np.float64], labels: NDArray[np.int64], degree: float
-    ) -> None:
-        self._original = plain.argmax(axis=1)
-        self._before = self._of_original(plain)
-        self._labels, self._degree = labels, degree
-
-    def said(self, after: NDArray[np.float64]) -> Said:
-        """Return what is to be said of probabilities [n,classes]."""
-        probability, guess = self._of_original(after), after.argmax(axis=1)
-        known = self._labels >= 0
-        low, median, high = np.percentile(probability, [10, 50, 90])
-        mean, reached = probability.mean(), probability <= 2.0**-self._degree * self._before
-        return Said(
-            probability=float(mean),
-            deviation=float(probability.std()),
-            low=float(low),
-            median=float(median),
-            high=float(high),
-            agreement=float((guess == self._original).mean()),
-            accuracy=float((guess == self._labels)[known].mean()) if known.any() else None,
-            reached=float(reached.mean()),
-            degree=float(np.log2(self._before.mean() / max(mean, np.finfo(float).tiny))),
-        )
-
-    def _of_original(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-        chosen = np.take_along_axis(probabilities, self._original[:, None], axis=1)
-        return np.asarray(chosen[:, 0])
 
 
 def _layer(

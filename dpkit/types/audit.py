@@ -23,8 +23,15 @@ RUNGS: Final[Mapping[str, str]] = {
     "A7": "the shards and the originals in no order, or a gallery that holds them",
     "A8": "the key",
 }
+WITH_KEY: Final = "A8"  # what is reached there is no part of the verdict
 MOST_TRAINED: Final = {True: 5_000, False: 1_500}  # images of `--utility`, full and quick
 ON_RELEASE: Final = "the release"  # `UtilityScore.trained_on`
+# `FaceScores.what`, beside the keys of `RUNGS`; a guess has its name after `GUESS`
+ORIGINALS: Final = "the originals"
+RELEASE: Final = "the release, as it is seen"
+MIRRORED: Final = "the originals, mirrored"
+SAME_GROUP: Final = "another original of the same group"
+GUESS: Final = "guess: "
 STATES: Final = ("succeeded", "no success", "no power", "timed out", "crashed", "not tried")
 VERDICTS: Final = ("broken", "leaks", "none", "unknown")
 
@@ -240,6 +247,55 @@ class Utility:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceScores:
+    """What one set of pictures shows of originals that have a face.
+
+    Parameters
+    ----------
+    what
+        The pictures: `ORIGINALS`, `MIRRORED`, `SAME_GROUP`, `RELEASE`, a rung, or a guess.
+    n
+        Pictures, each of an original with a face; of `ORIGINALS` all that were looked at.
+    detected
+        Share in which a face is found.
+    links
+        How well descriptions of the face tell whose original is whose, among one original of each
+        group; None where these are too few, and for the originals themselves.
+    auc
+        How often a true pair is nearer than a false one; ties count half.
+    matched
+        Share that holds a face, near enough to its own original's to pass as the same person.
+    """
+
+    what: str
+    n: int
+    detected: Interval
+    links: LinkScores | None
+    auc: float | None
+    matched: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFindings:
+    """Faces on originals, release and reconstructions.
+
+    Parameters
+    ----------
+    looked, with_face
+        Scored originals that were looked at, and those that hold a face.
+    scores
+        By set of pictures; empty where too few originals hold a face, or the figures are withheld.
+    sentence
+        In plain words.
+    """
+
+    looked: int
+    with_face: int
+    scores: tuple[FaceScores, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The top line.
 
@@ -292,6 +348,8 @@ class Audit:
     pairs_needed
         The fewest known images with a mean SSIM of 0.5 and 0.9, by `0.5` and `0.9`; None where
         the curve did not reach it.
+    faces
+        None where no faces were looked for.
     """
 
     mode: str
@@ -311,3 +369,4 @@ class Audit:
     pairs: tuple[PairsPoint, ...]
     pairs_needed: Mapping[str, int | None]
     utility: Utility | None
+    faces: FaceFindings | None = None

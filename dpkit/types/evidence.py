@@ -167,6 +167,28 @@ class PrivacyGuarantee:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingCurve:
+    """How the networks of a learned sanitizer came to be.
+
+    Parameters
+    ----------
+    columns
+        What each epoch has a figure of.
+    epochs
+        The figures of each epoch, the first first.
+    kept
+        The number of the epoch whose weights count, from 1.
+    deciding
+        How many images decided that; the curve is of these and of those that it learned from.
+    """
+
+    columns: tuple[str, ...]
+    epochs: tuple[tuple[float, ...], ...]
+    kept: int
+    deciding: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How the figures were computed."""
 
@@ -185,7 +207,7 @@ class LeakageReport:
     ----------
     version
         3; a report of version 1 is read as one without an audit, and one of version 2 as one
-        without a guarantee.
+        without a guarantee and for which no faces were looked for.
     release_id, created, tool
         As in the manifest.
     sanitizer, parameters, geometry
@@ -213,6 +235,8 @@ class LeakageReport:
     guarantee
         None where no differential privacy is promised. Where it is, the released edition holds
         nothing that was computed from originals.
+    training
+        None where nothing was trained, or where it is withheld.
     """
 
     version: int
@@ -236,12 +260,13 @@ class LeakageReport:
     notices: tuple[str, ...]
     settings: Settings
     guarantee: PrivacyGuarantee | None = None
+    training: TrainingCurve | None = None
 
     @property
     def attacks(self) -> tuple[str, ...]:
         """Names of the attacks that were carried out and had power; the others count as not run."""
         results = self.audit.attacks if self.audit else ()
-        return tuple(found.name for found in results if found.had_power)
+        return tuple(dict.fromkeys(found.name for found in results if found.had_power))
 
     @property
     def attacks_run(self) -> bool:
@@ -264,7 +289,7 @@ class LeakageReport:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeakageReport:
-        """Read a stranger's `report.json`, of this version or an older one.
+        """Read a stranger's `report.json`, of this version or of an older one.
 
         Raises
         ------
@@ -273,8 +298,7 @@ class LeakageReport:
         IntegrityError
             It is not exactly a report.
         """
-        upgrades = {1: _from_version_1, 2: _from_version_2}
-        return load(cls, text, "report.json", VERSION, upgrades=upgrades)
+        return load(cls, text, "report.json", VERSION, upgrades=_UPGRADES)
 
 
 def power(verdict: Verdict) -> str:
@@ -291,7 +315,7 @@ def statement_of(audit: Audit | None) -> str:
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 3 has it; version 1 had no audit, and named no attack."""
+    """Return the content as this version has it; version 1 had no audit, and named no attack."""
     newer = {**content, "audit": None}
     if newer.pop("attacks", None) != [] or "audit" in content:
         raise IntegrityError("report.json of version 1 has an empty list of attacks and no audit")
@@ -299,7 +323,17 @@ def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_version_2(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as version 3 has it; version 2 knew no guarantee."""
-    if "guarantee" in content:
-        raise IntegrityError("report.json of version 2 has no guarantee")
-    return {**content, "version": VERSION, "guarantee": None}
+    """Return the content as this version has it; version 2 had no guarantee, curve or faces."""
+    audit = content.get("audit")
+    for name in ("guarantee", "training"):
+        if name in content:
+            raise IntegrityError(f"report.json of version 2 has no {name}")
+    if isinstance(audit, dict):
+        if "faces" in audit:
+            raise IntegrityError("report.json of version 2 has no faces in its audit")
+        audit = {**audit, "faces": None}
+    newer = {"version": VERSION, "guarantee": None, "training": None, "audit": audit}
+    return {**content, **newer}
+
+
+_UPGRADES: Final = {1: _from_version_1, 2: _from_version_2}

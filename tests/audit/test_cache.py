@@ -1,15 +1,18 @@
 """Kept controls: used again only where everything that decides them is the same."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dpkit.audit.cache import ControlCache
-from dpkit.audit.controls import NOT_RUN
+from dpkit.audit.controls import NOT_RUN, carried_out
 from dpkit.audit.options import Options
 from dpkit.leakage.attacks import ATTACKS
+from dpkit.leakage.attacks.attack import Effort
 from dpkit.types.audit import Control
+from tests.audit.mapped import PublicMaps, mapped_stage
 from tests.audit.stages import stage
 
 ATTACK = ATTACKS["block-brightness"]
@@ -22,9 +25,9 @@ def cache(tmp_path):
 
 
 def asked(cache, at, kind="positive"):
-    """Return the control and whether it was computed."""
-    computed = []
-    found = cache.control(kind, ATTACK, at, lambda: computed.append(1) or FOUND)
+    """Return the control and whether it was computed, in another audit than the one before."""
+    computed, cache = [], ControlCache(cache.folder, cache.write)
+    found = cache.control(kind, (ATTACK, "A1"), at, lambda _: computed.append(1) or FOUND)
     return found, bool(computed)
 
 
@@ -67,7 +70,7 @@ def test_the_seed_of_an_audit_does_not_matter(cache):
 
 def test_a_control_that_was_cut_short_is_not_kept(cache):
     cut = replace(FOUND, measure=NOT_RUN, passed=False)
-    cache.control("positive", ATTACK, stage(kappa=16), lambda: cut)
+    cache.control("positive", (ATTACK, "A1"), stage(kappa=16), lambda _: cut)
     assert asked(cache, stage(kappa=16)) == (FOUND, True)
 
 
@@ -81,3 +84,51 @@ def test_without_a_folder_nothing_is_kept():
     cache = ControlCache(None, lambda *_: pytest.fail("it wrote"))
     assert asked(cache, stage(kappa=16))[1]
     assert asked(cache, stage(kappa=16))[1]
+
+
+class TestTheArraysOfAKeptControl:
+    def kept(self, folder):
+        return next(folder.iterdir())
+
+    def test_stand_beside_it_by_their_digests(self, cache, tmp_path):
+        asked(cache, stage(kappa=16))
+        arrays = json.loads(self.kept(tmp_path).read_text())["arrays"]
+        assert set(arrays) == {"originals", "values", "others"}
+        assert all(len(digest) == 64 for digest in arrays.values())
+
+    @pytest.mark.parametrize("kind", ["positive", "null"])
+    def test_are_made_again_and_must_agree(self, cache, tmp_path, kind):
+        asked(cache, stage(kappa=16), kind)
+        path = self.kept(tmp_path)
+        held = json.loads(path.read_text())
+        held["arrays"]["values"] = "0" * 64
+        path.write_text(json.dumps(held))
+        assert asked(cache, stage(kappa=16), kind) == (FOUND, True)
+        assert not asked(cache, stage(kappa=16), kind)[1]
+
+
+LEARNED = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "deconvolution", "white-box")
+]
+
+
+@pytest.mark.parametrize("kind", ["positive", "null"])
+@pytest.mark.parametrize("name", ["block-brightness", "repeated-blocks", "ridge-maps", *LEARNED])
+def test_a_kept_control_is_what_comes_out_again(cache, kind, name):
+    """Some of them are carried out again here, as they would be without what is kept."""
+    attack = ATTACKS[name]
+    is_morphed = attack.is_for("morph")
+    like = stage(kappa=16, n=120) if is_morphed else mapped_stage(PublicMaps(pooled=4), n=120)
+
+    def carry_out(experiment):
+        return carried_out(experiment, attack, attack.rung, like.options, Effort(30, is_full=False))
+
+    at = (attack, attack.rung)
+    first = cache.control(kind, at, like, carry_out)
+    kept = cache.control(kind, at, like, lambda _: pytest.fail("it was not kept"))
+    again = ControlCache(None, cache.write).control(kind, at, like, carry_out)
+    assert kept == replace(first, is_cached=True)
+    assert again.passed == first.passed
+    assert again.measure == first.measure
+    loose = 0.1 if attack.is_trained else 1e-6  # a training that time cut is not the same twice
+    assert again.value == pytest.approx(first.value, abs=loose)

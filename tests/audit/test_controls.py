@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from dpkit.audit.controls import null_control, positive_control, unkeyed, weakened
+from dpkit.audit.controls import carried_out
+from dpkit.audit.experiments import null, positive, unkeyed, weakened
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.types import Geometry
+from tests.audit.mapped import PublicMaps, SecretMaps, mapped_stage
 from tests.audit.stages import stage, subject
 
 GEOMETRY = Geometry(3, 32, 32, 8)
+LEARNED = ["mlp", "deconvolution", "unet", "white-box"]
 MORPHED = stage(kappa=16, n=120)
 
 
@@ -40,20 +43,26 @@ class TestValuesWithAFreshKeyEach:
     @pytest.mark.parametrize("kappa", [1, 16, 256])
     def test_have_the_energy_of_the_originals(self, kappa):
         asked = subject(kappa=kappa, n=200, more=0)
-        fresh, plain = unkeyed(asked), asked.sanitizer.plain(asked.originals, asked.geometry)
+        fresh, plain = unkeyed(asked).values, asked.sanitizer.plain(asked.originals, asked.geometry)
         assert fresh.dtype == plain.dtype
         assert (fresh**2).sum() == pytest.approx((plain**2).sum(), rel=0.1)
 
     def test_have_blocks_with_the_products_that_one_core_would_keep_on_average(self):
         asked = subject(kappa=2, n=2, more=0)
         plain = asked.sanitizer.plain(asked.originals, asked.geometry).reshape(2, 2, -1)
-        fresh = unkeyed(asked).reshape(2, 2, -1)
+        fresh = unkeyed(asked).values.reshape(2, 2, -1)
         assert fresh[0] @ fresh[0].T == pytest.approx(plain[0] @ plain[0].T, rel=0.35)
 
     def test_of_a_mixed_release_are_of_images_that_nobody_holds(self):
         asked = subject("mix", Lb=4, Wb=4, Ns=2)
         pieces = {image.tobytes() for image in np.moveaxis(asked.originals, -1, 1)}
-        assert not any(image.tobytes() in pieces for image in unkeyed(asked))
+        assert not any(image.tobytes() in pieces for image in unkeyed(asked).values)
+
+
+def control(make, name, like=MORPHED, rung="", seconds=600.0):
+    attack = ATTACKS[name]
+    at = rung or attack.rung
+    return carried_out(make(attack, at, like), attack, at, like.options, Effort(seconds))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +70,74 @@ class TestValuesWithAFreshKeyEach:
 )
 class TestEveryQuickAttackOnMorphing:
     def test_succeeds_where_it_is_known_to(self, name):
-        found = positive_control(ATTACKS[name], MORPHED, Effort())
+        found = control(positive, name)
         assert found.passed, found
 
     def test_finds_nothing_where_every_image_has_a_key(self, name):
-        found = null_control(ATTACKS[name], MORPHED, Effort())
+        found = control(null, name)
+        assert found.passed, found
+
+
+class TestLearningAWayBack:
+    """On photographs that everybody has, at the release's own shape, type and number of pairs."""
+
+    @pytest.mark.parametrize(
+        ("like", "rung"),
+        [
+            (mapped_stage(PublicMaps()), "A2"),
+            (mapped_stage(PublicMaps(pooled=4)), "A2"),
+            (mapped_stage(SecretMaps()), "A6"),
+            (mapped_stage(SecretMaps()), "A8"),
+        ],
+        ids=["public", "public, coarser", "known images", "key holder"],
+    )
+    def test_by_one_linear_map_succeeds_where_there_is_one_and_else_does_not(self, like, rung):
+        falls, tells_nothing = (control(m, "ridge-maps", like, rung) for m in (positive, null))
+        assert falls.passed, falls
+        assert falls.value > falls.limit
+        assert tells_nothing.passed, tells_nothing
+
+    def test_has_no_power_from_a_few_pairs(self):
+        few = mapped_stage(PublicMaps(pooled=16), n=44)
+        assert not control(positive, "ridge-maps", few).passed
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LEARNED)
+    def test_by_training_succeeds_there_too(self, name):
+        found = control(positive, name, mapped_stage(PublicMaps()), seconds=30)
+        assert found.passed, found
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LEARNED)
+    def test_by_training_finds_nothing_in_the_values_of_other_pictures(self, name):
+        found = control(null, name, mapped_stage(PublicMaps()), seconds=30)
+        assert found.passed, found
+
+    def test_of_a_release_is_tried_on_nothing_of_it(self):
+        like = mapped_stage(PublicMaps())
+        made = positive(ATTACKS["ridge-maps"], "A2", like).make()
+        held = {image.tobytes() for image in like.subject.originals}
+        assert not held & {image.tobytes() for image in made.originals}
+        assert made.values.dtype == like.subject.values.dtype
+        assert made.values.shape == like.subject.values.shape
+
+
+def test_a_control_of_a_layer_is_made_only_where_a_layer_was_handed_over():
+    assert positive(ATTACKS["decode"], "A4", MORPHED) is None
+    assert null(ATTACKS["decode"], "A4", MORPHED) is None
+
+
+@pytest.mark.parametrize("grid", [False, True])
+@pytest.mark.parametrize("name", ["smooth-pixels", "re-identify"])
+class TestEveryAttackOnPixelation:
+    """With ragged cells, as pixels and as a small grid."""
+
+    def test_succeeds_where_it_is_known_to(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, grid=grid)
+        found = control(positive, name, pixelated)
+        assert found.passed, found
+
+    def test_finds_nothing_of_images_that_nobody_holds(self, name, grid):
+        pixelated = stage(name="pixelate", cell=5, epsilon=20.0, grid=grid)
+        found = control(null, name, pixelated)
         assert found.passed, found

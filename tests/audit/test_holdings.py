@@ -62,6 +62,13 @@ def test_a_gallery_holds_the_scored_originals_in_no_order():
     assert len(whole.view.gallery) == len(MORPHED.subject)
 
 
+def test_where_pixels_were_scattered_all_originals_may_be_held():
+    scattered = stage(kappa=16, cores="distinct", interleave=True)
+    every = holdings("A7", scattered)[0]
+    assert len(every.view.gallery) == len(every.view.values) == len(scattered.subject)
+    assert np.array_equal(every.view.gallery[every.owners], scattered.originals)
+
+
 def test_whoever_has_the_shards_has_all_rows_that_were_read():
     few = stage(kappa=16, options=Options(mode="quick", images=10))
     seen = holdings("A1", few)[0].view

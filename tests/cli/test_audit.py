@@ -1,12 +1,15 @@
 """`dpkit audit`, and the audit before a release is published."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dpkit.leakage import faces
 from tests.conftest import PHOTOGRAPHS, crop
+from tests.leakage.face_pictures import needs_faces
 
 
 @pytest.fixture
@@ -90,6 +93,87 @@ class TestAPublishedRelease:
     )
     def test_is_not_attacked_with_words_that_cannot_work(self, invoke, released, words, said):
         assert said in invoke("audit", released, *words, code=2).err
+
+
+class TestTwoMixedReleasesOfTheSameImages:
+    WORDS = ("--Lb", 4, "--Wb", 4, "--Ns", 4, "--Nt", 1)
+
+    @pytest.fixture
+    def mixed(self, invoke, images, tmp_path):
+        """Mix the images twice."""
+        for name in ("first", "second"):
+            invoke("mix", images, *self.WORDS, "--out", name, "--allow-remix")
+        return tmp_path / "first", tmp_path / "second"
+
+    def versions(self, invoke, *words):
+        page = invoke("audit", *words, "--quick", "--json").json["private_report"]
+        attacks = report(Path(page).parent)["audit"]["attacks"]
+        return next(one for one in attacks if one["name"] == "versions")
+
+    def test_give_more_together_than_one(self, invoke, mixed):
+        first, second = mixed
+        alone = self.versions(invoke, second)
+        assert alone["state"] == "not tried"
+        assert "no other version" in alone["reason"]
+        both = self.versions(invoke, second, "--earlier", first)
+        assert both["held"] == "an earlier release of the same images"
+        assert both["figures"]["versions"] == 2
+        assert both["images"]["ncc"]["mean"]["value"] > self.eye(invoke, second) + 0.05
+
+    def eye(self, invoke, release):
+        page = invoke("audit", release, "--quick", "--json").json["private_report"]
+        attacks = report(Path(page).parent)["audit"]["attacks"]
+        seen = next(one for one in attacks if one["name"] == "view")
+        return seen["images"]["ncc"]["mean"]["value"]
+
+    def test_are_named_where_only_one_is_at_hand(self, invoke, mixed):
+        _, second = mixed
+        assert "which is not at hand" in invoke("audit", second, "--quick").err
+
+    def test_must_be_of_the_same_kind_and_not_the_same(self, invoke, mixed, released):
+        _, second = mixed
+        words = ("audit", second, "--quick", "--earlier")
+        assert "is the release itself" in invoke(*words, second, code=2).err
+        assert "same kind, size and type" in invoke(*words, released, code=2).err
+        assert "side by side" in invoke("audit", released, "--earlier", second, code=2).err
+
+    def test_of_other_images_are_no_versions(self, invoke, mixed, images, tmp_path):
+        _, second = mixed
+        for path in sorted(images.rglob("*.png")):
+            turned = tmp_path / "turned" / path.relative_to(images)
+            turned.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.asarray(Image.open(path))[::-1]).save(turned)
+        invoke("mix", tmp_path / "turned", *self.WORDS, "--out", "others")
+        said = invoke("audit", second, "--quick", "--earlier", tmp_path / "others", code=2).err
+        assert "holds none of the 60 attacked images" in said
+
+
+class TestFaces:
+    @needs_faces
+    def test_are_looked_for_where_they_are_asked_for(self, invoke, released):
+        ran = invoke("audit", released, "--quick", "--faces", "--json")
+        found = json.loads(Path(ran.json["private_report"]).with_suffix(".json").read_text())
+        assert found["audit"]["faces"]["sentence"] == ran.json["faces"]
+        assert "No faces were found in" in ran.json["faces"]
+
+    def test_are_not_looked_for_in_a_quick_audit_or_where_they_are_not_wanted(
+        self, invoke, released
+    ):
+        ran = invoke("audit", released, "--quick", "--json")
+        found = json.loads(Path(ran.json["private_report"]).with_suffix(".json").read_text())
+        assert found["audit"]["faces"] is None
+
+    def test_without_the_extra_the_remedy_is_said_before_anything_is_read(
+        self, invoke, released, monkeypatch
+    ):
+        monkeypatch.setattr(faces, "find_spec", lambda _name: None)
+        ran = invoke("audit", released, "--faces", code=2)
+        assert "pip install 'dpkit[faces]'" in ran.err
+        assert "reading" not in ran.err
+
+    def test_need_an_audit(self, invoke, images):
+        ran = invoke("morph", images, "--audit", "none", "--faces", code=2)
+        assert "--faces needs an audit" in ran.err
 
 
 class TestAConditionOnAPublishedRelease:

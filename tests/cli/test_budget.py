@@ -153,6 +153,15 @@ class TestAReservation:
         assert reservations(invoke) == {}
         assert pixelate("one").json["epsilon_totals"] == {"1": 24}
 
+    def test_is_made_once_where_an_earlier_run_was_killed_while_it_decoded(
+        self, pixelate, tmp_path
+    ):
+        (tmp_path / "one.partial" / "data").mkdir(parents=True)
+        assert pixelate("one").json["epsilon_totals"] == {"1": 24}
+        (tmp_path / "two.partial" / "data").mkdir(parents=True)
+        (tmp_path / "two.partial" / "data" / "notes.txt").touch()
+        assert "is no unfinished release" in pixelate("two", code=2).err
+
     def test_that_was_destroyed_ends_its_release(self, invoke, images):
         invoke("prepare", "pixelate", images, *ONE, "-o", "one")
         (held,) = reservations(invoke).values()

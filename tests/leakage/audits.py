@@ -2,11 +2,18 @@
 
 from dataclasses import replace
 
+from dpkit.leakage.face_scores import faces_sentence
 from dpkit.types.audit import (
+    GUESS,
+    MIRRORED,
+    ORIGINALS,
+    RELEASE,
     RUNGS,
     AttackResult,
     Audit,
     Control,
+    FaceFindings,
+    FaceScores,
     Guess,
     ImageScores,
     Interval,
@@ -91,6 +98,22 @@ UTILITY = Utility(
     0.1,
     "A developer can learn from this release, and less than from the originals",
 )
+
+
+def seen_faces(what, detected, top1, n=96):
+    told = replace(links(top1, gallery=n), n=n) if top1 is not None else None
+    matched = None if top1 is None else share(top1)
+    return FaceScores(what, n, share(detected), told, top1 and 0.5 + top1 / 2, matched)
+
+
+FACE_SCORES = (
+    seen_faces(ORIGINALS, 0.75, None, n=128),
+    seen_faces(MIRRORED, 1.0, 0.98),
+    seen_faces(RELEASE, 0.02, 0.01),
+    seen_faces("A6", 0.91, 0.83),
+    seen_faces(f"{GUESS}public mean", 0.97, 0.0),
+)
+FACES = FaceFindings(128, 96, FACE_SCORES, faces_sentence(128, 96, FACE_SCORES))
 PAIRS = (
     PairsPoint(1, scores(0.12, 12)),
     PairsPoint(3, scores(0.33, 15)),
@@ -116,6 +139,7 @@ def audit(verdict, rungs, attacks, **fields):
         "pairs": (),
         "pairs_needed": {"0.5": None, "0.9": None},
         "utility": None,
+        "faces": None,
     }
     return Audit(
         verdict=verdict,
@@ -174,6 +198,7 @@ def broken_paper():
         pairs=PAIRS,
         pairs_needed={"0.5": 10, "0.9": None},
         utility=UTILITY,
+        faces=FACES,
     )
 
 

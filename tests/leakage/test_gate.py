@@ -1,6 +1,7 @@
 """`--require`: what a condition may say, and that nothing missing passes."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from dpkit.types.audit import (
     Spread,
     Verdict,
 )
+from tests.leakage.audits import FACES, broken_paper, seen_faces
 
 
 def scores(mean, worst, n=100):
@@ -126,3 +128,19 @@ def test_a_verdict_of_which_nothing_is_known_passes_no_condition():
     with pytest.raises(UsageError, match="nothing is known"):
         parse_condition("verdict != broken").check(audit(word="unknown"))
     parse_condition("verdict == unknown").check(audit(word="unknown"))
+
+
+class TestFaces:
+    AUDIT = replace(broken_paper(), utility=None)
+
+    def test_are_the_most_that_release_or_reconstruction_show(self):
+        figures = figures_of(self.AUDIT)
+        assert (figures["face_detected"], figures["face_top1"]) == (0.91, 0.83)
+
+    def test_that_the_holder_of_the_key_sees_do_not_count(self):
+        faces = replace(FACES, scores=(seen_faces("A8", 1.0, 1.0),))
+        assert "face_detected" not in figures_of(replace(self.AUDIT, faces=faces))
+
+    def test_that_were_not_looked_for_never_pass(self):
+        with pytest.raises(UsageError, match="face_top1"):
+            parse_condition("face_top1 < 0.5").check(FOUND)

@@ -234,6 +234,20 @@ def test_the_utility_stands_beside_a_guess(publish):
     assert "10 %" in row_of(html, "a guess by class frequency")
 
 
+def test_faces_stand_beside_a_guess_in_both_editions(publish, keep):
+    for html in (publish(audits.broken_paper()), keep(audits.broken_paper())):
+        assert "among 96 candidates, one original of each group; chance gives 1.0 %" in html
+        assert "91 %" in row_of(html, "A6 who holds")
+        assert "97 %" in row_of(html, "public mean")
+        assert "Looked for on 128 of the attacked originals" in html
+
+
+def test_where_no_faces_were_looked_for_the_page_says_so(publish):
+    html = publish(audits.hardened())
+    assert "<h2>Faces</h2>" not in html
+    assert "They were not looked for." in html
+
+
 def test_the_released_page_cannot_be_given_a_reconstruction(publish):
     assert list(inspect.signature(render_released).parameters) == ["report", "pictures"]
     html = publish(audits.broken_paper())

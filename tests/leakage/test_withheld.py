@@ -47,3 +47,28 @@ def test_one_figure_of_few_images_is_enough_to_withhold():
     utility = replace(audit, utility=replace(audit.utility, held_out=19))
     for few in (best, pairs, utility):
         assert for_release(few) == withheld(few)
+
+
+class TestFaces:
+    def test_of_enough_images_are_told(self):
+        assert for_release(audits.broken_paper()).faces.scores == audits.FACES.scores
+
+    def test_of_few_images_are_left_out_alone(self):
+        few = replace(audits.FACES, scores=(audits.seen_faces("A6", 0.9, 0.8, n=19),))
+        audit = replace(audits.broken_paper(), faces=few)
+        left = for_release(audit)
+        assert left.faces.scores == ()
+        assert "too few for figures" in left.faces.sentence
+        assert replace(left, faces=few) == audit
+
+    def test_keep_what_is_found_where_only_identities_are_of_few(self):
+        one = audits.seen_faces("A6", 0.9, 0.8, n=40)
+        few = replace(one, links=replace(one.links, n=19))
+        audit = replace(audits.broken_paper(), faces=replace(audits.FACES, scores=(few,)))
+        (told,) = for_release(audit).faces.scores
+        assert told.detected == one.detected
+        assert told.links is told.auc is told.matched is None
+        assert "80 %" not in for_release(audit).faces.sentence
+
+    def test_of_an_audit_of_few_images_are_left_out(self):
+        assert withheld(audits.broken_paper()).faces is None

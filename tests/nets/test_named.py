@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from dpkit.nets import AlexNet
+from dpkit.nets import CLASSIFIERS, AlexNet
+from dpkit.nets.inferred import inferred_sizes
 from dpkit.nets.named import build_network, class_names
 
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -86,6 +87,16 @@ class TestBuilt:
         before = built(IMAGES)
         arrays["features.0.weight"][:] = 0
         assert torch.equal(built(IMAGES), before)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_published_shapes_give_the_published_network(name):
+    with torch.device("meta"):
+        shapes = {k: tuple(v.shape) for k, v in CLASSIFIERS[name](classes=7).state_dict().items()}
+        sizes = inferred_sizes(CLASSIFIERS[name].func, shapes)
+        again = CLASSIFIERS[name](**sizes).state_dict()
+    assert sizes["classes"] == 7
+    assert {k: tuple(v.shape) for k, v in again.items()} == shapes
 
 
 class TestRefused:

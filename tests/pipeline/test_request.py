@@ -26,6 +26,7 @@ REQUEST = ReleaseRequest(Path("images"), Path("release"), SANITIZERS["morph"](ka
         {"shard_mb": 8},
         {"hide_classes": True},
         {"audit_images": 100},
+        {"faces": False},
     ],
     ids=lambda other: next(iter(other)),
 )

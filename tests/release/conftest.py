@@ -133,7 +133,7 @@ def build(folder: Path, key: SigningKey, task="single", dtype="float32") -> Mani
 
 def report(manifest: Manifest) -> LeakageReport:
     return LeakageReport(
-        version=2,
+        version=3,
         release_id=manifest.release_id,
         created=manifest.created,
         tool=manifest.tool,

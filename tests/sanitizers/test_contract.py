@@ -13,6 +13,7 @@ from tests.contract import PROMISES, supply_for
 
 SMALL = {  # parameters that suit images of a few pixels
     "mix": {"Lb": 3, "Wb": 2},
+    "partition": {"network": "mlp", "split_point": 2, "width": 1, "defenders": 2, "epochs": 2},
     "obfuscate": {"width": 2, "epochs": 2, "warmup": 1, "T_sub": 1},
     "pixelate": {"cell": 3},
 }

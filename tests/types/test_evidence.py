@@ -108,7 +108,7 @@ def test_an_audit_comes_back_as_it_was_written(make):
 
 def version_1(**fields):
     content = json.loads(REPORT.to_json())
-    del content["audit"], content["guarantee"]
+    del content["audit"], content["guarantee"], content["training"]
     return json.dumps({**content, "version": 1, "attacks": [], **fields})
 
 
@@ -116,12 +116,10 @@ def test_a_report_of_version_1_reads_as_one_without_an_audit():
     assert LeakageReport.from_json(version_1()) == REPORT
 
 
-def test_a_report_of_version_2_reads_as_one_without_a_guarantee():
-    content = {**json.loads(REPORT.to_json()), "version": 2}
+def test_a_report_of_version_2_has_no_guarantee():
+    content = version_2(None) | {"guarantee": None}
     with pytest.raises(IntegrityError, match="version 2 has no guarantee"):
         LeakageReport.from_json(json.dumps(content))
-    del content["guarantee"]
-    assert LeakageReport.from_json(json.dumps(content)) == REPORT
 
 
 def test_a_guarantee_comes_back_as_it_was_written():
@@ -130,6 +128,26 @@ def test_a_guarantee_comes_back_as_it_was_written():
     )
     report = replace(REPORT, guarantee=promise)
     assert LeakageReport.from_json(report.to_json()) == report
+
+
+def version_2(audit):
+    content = json.loads(replace(REPORT, audit=audit).to_json())
+    del content["guarantee"], content["training"]
+    if audit:
+        del content["audit"]["faces"]
+    return content | {"version": 2}
+
+
+@pytest.mark.parametrize("audit", [None, audits.hardened()])
+def test_a_report_of_version_2_reads_as_one_for_which_no_faces_were_looked_for(audit):
+    assert LeakageReport.from_json(json.dumps(version_2(audit))) == replace(REPORT, audit=audit)
+
+
+def test_a_report_of_version_2_has_no_faces():
+    content = version_2(audits.broken_paper())
+    content["audit"]["faces"] = None
+    with pytest.raises(IntegrityError, match="no faces"):
+        LeakageReport.from_json(json.dumps(content))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 ANY: Final = ("*",)
-FEATURES: Final = ("hold", "obfuscate", "partition")  # release maps that need no secret to make
+FEATURES: Final = ("hold", "obfuscate", "partition")  # may release feature maps
 
 
 class OutOfBudgetError(DpkitError):
@@ -96,6 +96,10 @@ class Attack:
         Whether exact pictures from it mean that the key, or as good as the key, is found.
     is_quick
         Whether it is part of the quick suite: about two seconds on 256 images of 128x128.
+    also
+        Higher rungs where it is tried too, ascending: what it needs is held there in another way.
+    is_trained
+        Whether it takes all the time that it gets, so that those like it share it evenly.
     """
 
     name: str
@@ -108,6 +112,13 @@ class Attack:
     weak: Mapping[str, Json] = field(default_factory=dict)
     gives_key: bool = False
     is_quick: bool = False
+    also: tuple[str, ...] = ()
+    is_trained: bool = False
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Every rung where it may be tried, the lowest first."""
+        return (self.rung, *self.also)
 
     def is_for(self, sanitizer: str) -> bool:
         """Say whether it is meant for releases of this sanitizer."""

@@ -59,7 +59,7 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
             "nats apart": apart,
         },
         watch.seconds,
-        f"ε {epsilon:g} bounds by {100 * promised:.1f} % how often pictures that differ "
+        f"An ε of {epsilon:g} bounds by {100 * promised:.1f} % how often pictures that differ "
         f"in {parameters.neighborhood:g} pixels are told apart; two pictures of the gallery lie "
         f"{apart:.0f} nats apart, where that bound says nothing.",
         links=links,

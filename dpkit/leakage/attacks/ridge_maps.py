@@ -116,4 +116,5 @@ ATTACK: Final = Attack(
     run=run,
     unfit=no_examples,
     is_quick=True,
+    also=("A6", "A8"),
 )

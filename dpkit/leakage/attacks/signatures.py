@@ -6,11 +6,14 @@
     |T_b|    lengths     of blocks: that of D_b for an orthogonal core
 
 Leverages (Mahalanobis lengths about zero) belong to a set: they are equal where both sets hold the
-same images, and only alike where one holds others too, the more images the more alike.
+same images, and only alike where one holds others too, the more images the more alike. Where pixels
+were scattered before they were cut, no block of an original can be compared, but a whole image can:
+scatter and cores together are one invertible map.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +21,8 @@ import numpy as np
 from dpkit.leakage.attacks.morphed import by_core, cut, unrolled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from dpkit.types.adversary import AdversaryView
@@ -35,12 +40,23 @@ def signature_kind(view: AdversaryView) -> str:
     if view.core == "orthogonal":
         return "lengths"
     if view.is_interleaved and view.kappa > 1:
-        return "pixels were scattered, so no block of an original can be compared"
+        return _whole_kind(view)
     per_core = len(view.values) * (view.kappa if view.cores == "shared" else 1)
     if view.core_size > LARGEST_CORE:
         return f"blocks of {view.core_size} values are above {LARGEST_CORE}"
     if per_core < SPARE * view.core_size:
         return f"{per_core} blocks a core are too few for blocks of {view.core_size} values"
+    return "leverages"
+
+
+def _whole_kind(view: AdversaryView) -> str:
+    """Return the same where only whole images can be compared."""
+    pixels = view.geometry.elements
+    if pixels > LARGEST_CORE:
+        return f"pixels were scattered, and whole images of {pixels} are above {LARGEST_CORE}"
+    needed = math.ceil(SPARE * pixels)
+    if min(len(view.values), len(view.gallery) if view.gallery is not None else 0) < needed:
+        return f"pixels were scattered: whole images tell something from {needed} originals on"
     return "leverages"
 
 
@@ -62,8 +78,12 @@ def signatures(view: AdversaryView, *, is_same_set: bool = False) -> tuple[Matri
             return _lengths(released[:, None]), _lengths(plain[:, None])
         shaped = plain.reshape(-1, *view.values.shape[1:])
         return _lengths(cut(view, view.targets)), _lengths(cut(view, shaped))
-    shaped = plain.reshape(-1, *view.values.shape[1:])
     among = view.targets if is_same_set else view.values
+    if view.is_interleaved and view.kappa > 1:
+        released = among.reshape(len(among), -1).astype(np.float64)
+        found = _leverages_of([released])[: len(view.targets)]
+        return found, _leverages_of([plain.reshape(len(plain), -1)])
+    shaped = plain.reshape(-1, *view.values.shape[1:])
     found = _leverages(view, cut(view, among))[: len(view.targets)]
     return found, _leverages(view, cut(view, shaped))
 
@@ -80,10 +100,15 @@ def _lengths(blocks: Matrix) -> Matrix:
 
 def _leverages(view: AdversaryView, blocks: Matrix) -> Matrix:
     """Return the logarithm of leverages times blocks, [n,κ]."""
+    stacked = _leverages_of(by_core(view, blocks))
+    return stacked.reshape(blocks.shape[:2])
+
+
+def _leverages_of(groups: Iterable[Matrix]) -> Matrix:
+    """Return the same of groups of rows [m,q] under one core each, [m,groups]."""
     found = []
-    for group in by_core(view, blocks):
+    for group in groups:
         left, values, _ = np.linalg.svd(group, full_matrices=False)
         kept = left[:, values > RANK * values[0]]
         found.append(np.log((kept**2).sum(axis=1) * len(group) + _TINY))
-    stacked = np.stack(found)
-    return stacked.reshape(blocks.shape[:2]) if len(stacked) == 1 else stacked.T
+    return np.stack(found, axis=1)

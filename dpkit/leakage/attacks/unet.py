@@ -29,4 +29,6 @@ ATTACK: Final = Attack(
     sanitizers=FEATURES,
     run=run,
     unfit=no_examples,
+    also=("A6", "A8"),
+    is_trained=True,
 )

@@ -159,9 +159,11 @@ def _own(view: AdversaryView) -> Tensor:
 ATTACK: Final = Attack(
     name="white-box",
     title="Pictures by a search through the network",
-    rung="A8",
-    needs="the weights of the network that made the values: for learned sanitizers, the key",
+    rung="A2",
+    needs="the network that made the values: public, or for learned sanitizers the key",
     sanitizers=FEATURES,
     run=run,
     unfit=no_encoder,
+    also=("A8",),
+    is_trained=True,
 )

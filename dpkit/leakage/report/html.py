@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dpkit.leakage.metrics import METRICS
 from dpkit.leakage.report.curve import curve_rows, curve_text, curve_uri, needed_sentences
+from dpkit.leakage.report.faces import FACE_HEADS, face_rows, gallery_words
 from dpkit.leakage.report.findings import (
     attack_rows,
     best_guess,
@@ -28,6 +29,7 @@ from dpkit.leakage.report.findings import (
     utility_rows,
     verdict_words,
 )
+from dpkit.leakage.report.learning import learning_plots, learning_rows
 from dpkit.leakage.report.pictures import (
     PicturePair,
     ReconstructionPictures,
@@ -170,6 +172,8 @@ def _render(report: LeakageReport, **content: Any) -> str:
             labels=label_rows(report),
             likeness=likeness(report),
             **_audited(report.audit),
+            learning_plots=learning_plots(report.training),
+            learning_rows=learning_rows(report.training),
             style=style,
             style_digest=digest,
             most_lines=MOST_LINES,
@@ -197,6 +201,9 @@ def _audited(audit: Audit | None) -> dict[str, Any]:
         "curve_rows": curve_rows(audit.pairs),
         "needed": needed_sentences(audit),
         "utility": utility_rows(audit.utility.scores) if audit.utility else [],
+        "face_heads": FACE_HEADS,
+        "faces": face_rows(audit.faces),
+        "face_gallery": gallery_words(audit.faces),
         "done_about": partial(done_about, audit),
     }
 

@@ -18,7 +18,8 @@ class TestEveryAttack:
     def test_stands_on_a_rung_and_has_a_page(self, name):
         attack = ATTACKS[name]
         assert attack.name == name
-        assert attack.rung in RUNGS
+        assert set(attack.rungs) <= set(RUNGS)
+        assert list(attack.rungs) == sorted(set(attack.rungs))
         assert (DOCS / f"{name}.md").is_file()
 
     def test_is_the_file_of_its_name(self, name):

@@ -47,6 +47,19 @@ def test_originals_are_found_in_the_gallery(law, cores, interleave, least):
     assert found.images is None
 
 
+@pytest.mark.parametrize("law", ["gaussian", "orthogonal"])
+def test_scattered_pixels_leave_whole_images_to_compare_where_the_set_is_large(law):
+    pixels = crops((*PRIVATE, *OTHERS), 240, 6)
+    released = morphed(pixels, kappa=9, law=law, cores="distinct", interleave=True)
+    order = np.random.default_rng(4).permutation(len(pixels))
+    view = replace(released.view, wanted=WANTED, gallery=pixels[order])
+    assert not ATTACK.unfit(view)
+    found = ATTACK.run(view, Effort()).links
+    assert (order[found.argmax(axis=1)] == np.arange(WANTED)).mean() >= 0.95
+    few = replace(view, gallery=pixels[order][:100])
+    assert law == "orthogonal" or "from 162 originals on" in ATTACK.unfit(few)
+
+
 def test_with_a_key_an_image_a_guess_does_as_well():
     found = ATTACK.run(view_of(kappa=9, key_an_image=True), Effort())
     assert found_first(found.links) < 0.15

@@ -55,8 +55,8 @@ def test_noise_alone_is_taken_for_noise():
 
 @pytest.mark.parametrize("cell", [4, 5])
 def test_cells_may_be_released_as_pixels(cell):
-    originals, small = pixelated(epsilon=2.0, cell=cell)
-    _, large = pixelated(epsilon=2.0, cell=cell, enlarge=True)
+    originals, small = pixelated(epsilon=2.0, cell=cell, n=10)
+    _, large = pixelated(epsilon=2.0, cell=cell, n=10, enlarge=True)
     found = [smooth_pixels.run(view, Effort()).images for view in (small, large)]
     assert found[0].shape == originals.shape
     assert np.array_equal(*found)

@@ -26,9 +26,11 @@ def test_of_a_morphed_release_shows_nothing():
     assert score_images(given_away.originals, found.images, 255)[1].mean < 0.3
 
 
-def test_of_maps_is_not_tried():
-    view = mixed_release(faces(20), 6).view
-    maps = replace(view, sanitizer="partition", values=np.zeros((4, 16, 12, 12), np.float32))
-    assert "no pictures" in VIEW.unfit(maps)
-    assert VIEW.unfit(view) == ""
+def test_of_maps_is_the_mean_of_their_channels_at_the_images_size():
+    release = mixed_release(faces(20), 6)
+    pixels = release.originals.reshape(20, 1, 12, 2, 12, 2).mean(axis=(3, 5), dtype=np.float32)
+    maps = np.concatenate([pixels, 2 * pixels + 7], axis=1)
+    found = VIEW.run(replace(release.view, sanitizer="partition", values=maps), Effort())
+    assert found.images.shape == (20, 24, 24, 1)
+    assert score_images(release.originals, found.images, 255)[1].mean > 0.5
     assert VIEW.is_for("partition")

@@ -1,0 +1,131 @@
+"""`dpkit sweep partition`: fair attackers, guesses beside them, cases that are measured once."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dpkit.errors import UsageError
+from dpkit.sweep.partition import Attacked, Case, Scores
+from dpkit.sweep.partitioning import PartitionPlan
+from dpkit.sweep.partitionplot import partition_plot
+from dpkit.sweep.partitiontable import by_setting, partition_facts, partition_lines
+
+
+def an_attacker(name, mse, ssim=0.4, *, is_weak=False, converged=True):
+    return Attacked(name, mse, ssim, is_weak, 0.001, 100, converged)
+
+
+def a_case(split=1, strength=0.0, seed=0, attackers=()):
+    return Case(
+        split=split,
+        strength=strength,
+        seed=seed,
+        accuracy=0.9 + 0.02 * seed,
+        undefended=0.95,
+        fine_tuned=0.91,
+        mean_image=Scores(0.07, 0.1),
+        one_grey=Scores(0.1, 0.01),
+        attackers=attackers
+        or (an_attacker("one", 0.05), an_attacker("two", 0.02 + 0.01 * seed, 0.7)),
+        reprint=0.8,
+    )
+
+
+CASES = tuple(
+    a_case(split, strength, seed) for split in (1, 2) for strength in (0.0, 20.0) for seed in (0, 1)
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Some small images, half of them bright above and half below."""
+    rng = np.random.default_rng(0)
+    for number in range(120):
+        label = number % 2
+        pixels = rng.integers(0, 120, (8, 8)).astype(np.uint8)
+        pixels[4 * label : 4 * label + 4] += 120
+        place = tmp_path / "images" / f"class{label}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    return tmp_path / "images"
+
+
+def test_a_sweep_attacks_every_setting_and_goes_on_for_nothing(folder, tmp_path, invoke):
+    asked = ("sweep", "partition", folder, "--width", 1, "--epochs", 1, "--seeds", 1, "--quick",
+             "--lambda", "0,5", "--out", tmp_path / "sweep")  # fmt: skip
+    first = invoke(*asked, "--json")
+    facts = json.loads(first.stdout)
+    assert [(best["split"], best["lambda"]) for best in facts["best"]] == [(1, 0.0), (1, 5.0)]
+    assert all(len(case["attackers"]) == 8 for case in facts["cases"])
+    written = tmp_path / "sweep"
+    before = {path: path.stat().st_mtime_ns for path in (written / "cells").iterdir()}
+    assert json.loads(invoke(*asked, "--json").stdout) == facts
+    assert {path: path.stat().st_mtime_ns for path in (written / "cells").iterdir()} == before
+    assert written.stat().st_mode & 0o77 == 0
+    assert (written / "sweep.json").stat().st_mode & 0o77 == 0
+    assert (written / "sweep.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_the_best_attacker_is_the_one_with_the_least_error():
+    case = a_case()
+    assert case.best.name == "two"
+    assert case.best_ssim == 0.7
+
+
+def test_cases_of_one_setting_stand_together_whatever_their_seeds():
+    found = by_setting(CASES)
+    assert list(found) == [(1, 0.0), (1, 20.0), (2, 0.0), (2, 20.0)]
+    assert all([case.seed for case in cases] == [0, 1] for cases in found.values())
+
+
+def test_the_table_has_mean_and_deviation_the_guesses_and_the_best():
+    text = "\n".join(partition_lines(CASES, "mlp"))
+    assert "mean and deviation over 2 seeds" in text
+    assert "mean image   MSE 0.0700  SSIM 0.100" in text
+    assert "0.910 ± 0.014" in text  # accuracy 0.90 and 0.92
+    assert "0.0250 ± 0.0071" in text  # the best attacker's 0.02 and 0.03
+
+
+def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
+    weak = an_attacker("idle", 0.08, is_weak=True)
+    text = "\n".join(partition_lines((a_case(attackers=(weak, an_attacker("keen", 0.01))),), "mlp"))
+    assert "too weak to count in 1" in text
+    assert text.count("too weak") == 1
+
+
+def test_an_attacker_that_was_cut_is_said_to_be_a_lower_bound():
+    cut = an_attacker("hasty", 0.02, converged=False)
+    assert "not converged in 1" in "\n".join(partition_lines((a_case(attackers=(cut,)),), "mlp"))
+
+
+def test_facts_are_json_and_hold_every_case():
+    facts = json.loads(json.dumps(partition_facts(CASES)))
+    assert len(facts["cases"]) == 8
+    assert facts["best"][0]["attacker"] == ["two", "two"]
+
+
+def test_the_same_cases_give_the_same_plot():
+    assert partition_plot(CASES) == partition_plot(CASES)
+    assert partition_plot(CASES) != partition_plot((*CASES[:-1], replace(CASES[-1], accuracy=0.1)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"splits": (4,)}, "within 1 to 3"),
+        ({"splits": ()}, "within 1 to 3"),
+        ({"strengths": ()}, "values of λ"),
+        ({"strengths": (-1.0,)}, "values of λ"),
+    ],
+)
+def test_impossible_plans_are_refused(given, message):
+    with pytest.raises(UsageError, match=message):
+        PartitionPlan(**given)
+
+
+def test_early_cases_already_show_every_setting():
+    plan = PartitionPlan(splits=(1, 2), strengths=(0.0, 9.0), seeds=2)
+    assert [seed for _, _, seed in plan.cases()] == [0] * 4 + [1] * 4
