@@ -242,5 +242,5 @@ def promises_privacy(sanitizer: Sanitizer) -> bool:
 
 
 def parameters(sanitizer: Sanitizer) -> dict[str, Json]:
-    """Return the public parameters of a sanitizer by name, JSON-able."""
-    return {f.name: getattr(sanitizer, f.name) for f in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass
+    """Return the public parameters of a sanitizer by name, JSON-able; `lambda_` is `lambda`."""
+    return {f.name.rstrip("_"): getattr(sanitizer, f.name) for f in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass

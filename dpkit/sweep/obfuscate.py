@@ -155,7 +155,7 @@ def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     return {
         "images": source.digest,
         "geometry": [source.geometry.channels, source.geometry.height, source.geometry.width],
-        "sanitizer": parameters(sweep.sanitizer) | {"lambda_": None},
+        "sanitizer": parameters(sweep.sanitizer) | {"lambda": None},
         "pairs": sweep.pairs,
         "targets": sweep.targets,
         "seed": sweep.seed,
