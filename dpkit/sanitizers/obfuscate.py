@@ -76,7 +76,7 @@ class Obfuscate(ImageSanitizer):
     name: ClassVar[str] = "obfuscate"
     summary: ClassVar[str] = "Train an encoder that keeps the class and loses the picture."
     paper: ClassVar[str] = "A privacy-preserving classification framework, learnable obfuscator"
-    example: ClassVar[str] = "dpkit obfuscate samples/images --width 8 --lambda 0.1 --epochs 40"
+    example: ClassVar[str] = "dpkit obfuscate samples/images --width 8 --epochs 40"
     default_size: ClassVar[tuple[int, int]] = (32, 32)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
@@ -96,7 +96,7 @@ class Obfuscate(ImageSanitizer):
         choices=("simrec", "urec1", "urec2", "resrec"),
     )
     lambda_: float = param(
-        0.1, help="Weight of the adversary's PSNR; 0 trains without one.", symbol="λ"
+        0.05, help="Weight of the adversary's PSNR; 0 trains without one.", symbol="λ"
     )
     epochs: int = param(60, help="Passes over the images, at most.")
     warmup: int = param(10, help="Epochs of them before the adversary counts.")
