@@ -54,6 +54,10 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
     "--seeds", type=click.IntRange(1, 100), default=3, show_default=True,
     help="Repetitions, each with weights and attackers of its own.",
 )  # fmt: skip
+@click.option(
+    "--attackers", default="all", show_default=True, metavar="all|A,B",
+    help="Which attackers, by name; a space in a name may be a hyphen.",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Attackers of 1,500 steps at most.")
 @click.option(
     "--split", default="70/10/20", show_default=True, metavar="folders|70/10/20",
@@ -61,7 +65,7 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
 )  # fmt: skip
 @click.option(
     "--size", default="auto", show_default=True, metavar="auto|N|HxW",
-    help="auto keeps the one size that all images share, else 224.",
+    help="auto keeps the one size that all images share, else 32.",
 )  # fmt: skip
 @click.option(
     "--channels", type=click.Choice(["auto", "rgb", "grey"]), default="auto", show_default=True,
@@ -82,6 +86,7 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
     epochs: int,
     width: int,
     seeds: int,
+    attackers: str,
     split: str,
     size: str,
     channels: str,
@@ -112,6 +117,7 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
         distance=distance,
         epochs=epochs,
         width=width,
+        attackers=() if attackers == "all" else tuple(attackers.replace("-", " ").split(",")),
         is_full=not quick,
     )
     read = ReadOptions(size=size, channels=channels)  # type: ignore[arg-type]  # click has checked it

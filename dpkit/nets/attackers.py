@@ -113,7 +113,7 @@ _AGAINST_MAPS: Final[dict[str, Make]] = {
     "deconvolution": Deconvolution,
     "fully connected": MLP,
     "sparse": Sparse,
-    "residual U-Net": ResidualUNet,
+    "residual": ResidualUNet,
 }
 _DEFENDERS: Final = ("attacker 1", "attacker 2", "attacker 3", "attacker 5")
 

@@ -103,12 +103,15 @@ class Asked:
 
     Parameters
     ----------
+    attackers
+        Their names.
     is_full
-        Whether attackers are trained to convergence whatever it takes, or 1,500 steps at most.
+        Whether they are trained to convergence whatever it takes, or 1,500 steps at most.
     """
 
     recipe: Recipe
     seed: int
+    attackers: tuple[str, ...]
     is_full: bool = True
 
 
@@ -125,10 +128,11 @@ def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) ->
     recipe, seed = asked.recipe, asked.seed
     made = partitioned(recipe, source.geometry, seed, supply)
     scale, found = _Scale(source, made), {}
-    for place, (name, make) in enumerate(ATTACKERS[recipe.network].items()):
-        supply.voice.progress("attacking: attackers", place, len(ATTACKERS[recipe.network]))
+    makes = ATTACKERS[recipe.network]
+    for place, name in enumerate(asked.attackers):
+        supply.voice.progress("attacking: attackers", place, len(asked.attackers))
         supply.voice.safe_point()
-        found[name] = fit(scale.lesson(make), Effort(FOREVER, seed, asked.is_full))
+        found[name] = fit(scale.lesson(makes[name]), Effort(FOREVER, seed, asked.is_full))
     attackers = tuple(scale.attacked(name, each) for name, each in found.items())
     best = min(attackers, key=lambda attacked: attacked.mse)
     return Case(

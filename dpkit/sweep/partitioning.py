@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dpkit.errors import UsageError
+from dpkit.nets.attackers import ATTACKERS
 from dpkit.nets.bipartite import SPLITS
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PartitionPlan:
-    """Every combination of these is a case.
+    """Every combination of split point, λ and seed is a case.
+
+    Parameters
+    ----------
+    attackers
+        Names of `nets.attackers.ATTACKERS`; none stands for all of the network's.
 
     Raises
     ------
@@ -47,9 +53,14 @@ class PartitionPlan:
     distance: str = "mse"
     epochs: int = 30
     width: int = 0
+    attackers: tuple[str, ...] = ()
     is_full: bool = True
 
     def __post_init__(self) -> None:
+        unknown = [name for name in self.attackers if name not in ATTACKERS[self.network]]
+        if unknown:
+            known = ", ".join(ATTACKERS[self.network])
+            raise UsageError(f"attacker {unknown[0]!r} is not one of {known}")
         most = SPLITS[self.network]
         if not self.splits or not all(1 <= split <= most for split in self.splits):
             raise UsageError(f"split points of {self.network} are within 1 to {most}")
@@ -141,7 +152,8 @@ class _Measured:
     def case(self, split: int, strength: float, seed: int) -> Case:
         """Return one case."""
         name = f"{split}-{strength:g}-{seed}"
-        asked = Asked(self.plan.recipe(split, strength), seed, self.plan.is_full)
+        attackers = self.plan.attackers or tuple(ATTACKERS[self.plan.network])
+        asked = Asked(self.plan.recipe(split, strength), seed, attackers, self.plan.is_full)
 
         def measured() -> dict[str, Json]:
             checkpoints = CellCheckpoints(self.cells, name)

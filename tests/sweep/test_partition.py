@@ -55,11 +55,12 @@ def folder(tmp_path):
 
 def test_a_sweep_attacks_every_setting_and_goes_on_for_nothing(folder, tmp_path, invoke):
     asked = ("sweep", "partition", folder, "--width", 1, "--epochs", 1, "--seeds", 1, "--quick",
-             "--lambda", "0,5", "--out", tmp_path / "sweep")  # fmt: skip
+             "--attackers", "attacker-1,attacker-4", "--lambda", "0,5",
+             "--out", tmp_path / "sweep")  # fmt: skip
     first = invoke(*asked, "--json")
     facts = json.loads(first.stdout)
     assert [(best["split"], best["lambda"]) for best in facts["best"]] == [(1, 0.0), (1, 5.0)]
-    assert all(len(case["attackers"]) == 8 for case in facts["cases"])
+    assert all(len(case["attackers"]) == 2 for case in facts["cases"])
     written = tmp_path / "sweep"
     before = {path: path.stat().st_mtime_ns for path in (written / "cells").iterdir()}
     assert json.loads(invoke(*asked, "--json").stdout) == facts
@@ -115,6 +116,7 @@ def test_the_same_cases_give_the_same_plot():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"attackers": ("attacker 9",)}, "'attacker 9' is not one of attacker 1, "),
         ({"splits": (4,)}, "within 1 to 3"),
         ({"splits": ()}, "within 1 to 3"),
         ({"strengths": ()}, "values of λ"),
