@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from dpkit.errors import UsageError
+from dpkit.sanitizers import sanitizer_of
 from dpkit.sanitizers.base import option_name, options_of, parameters
 from dpkit.types import Company, Geometry, ImageBatch, Secret
 from dpkit.types.supply import Supply
@@ -56,7 +57,7 @@ def fitted(sanitizer, geometry):
 
 def parameters_survive_json(sanitizer, _geometry):
     text = json.dumps(parameters(sanitizer), allow_nan=False)
-    assert type(sanitizer)(**json.loads(text)) == sanitizer
+    assert sanitizer_of(sanitizer.name, json.loads(text)) == sanitizer
 
 
 def every_parameter_has_a_help_text(sanitizer, _geometry):

@@ -112,7 +112,7 @@ class _Looked:
         """Yield the scores of release, reconstructions and guesses."""
         yield self._scored(RELEASE, _released(self.stage)[self.rows])
         for rung in list(RUNGS)[1:]:  # the first sees what the release shows
-            trials = [trial for trial in scored if trial.attack.rung == rung]
+            trials = [trial for trial in scored if trial.rung == rung]
             if trials:
                 yield self._scored(rung, _best_pictures(trials, self.rows))
         rng = np.random.default_rng(self.stage.options.seed)

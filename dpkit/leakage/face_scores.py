@@ -19,7 +19,7 @@ import numpy as np
 from dpkit.leakage.faces import SAME_PERSON
 from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.linkage import score_links
-from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, FaceScores
+from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, WITH_KEY, FaceScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,11 @@ def face_scores(
     detected = exact_share(int(is_detected.sum()), len(is_detected))
     if len(gallery.rows) < LEAST_FACES:
         return FaceScores(what, len(is_detected), detected, None, None, None)
-    return _identified(what, len(is_detected), detected, (descriptions[gallery.rows], gallery))
+    truth = np.arange(len(gallery.rows))
+    links, near = _compared(descriptions[gallery.rows], gallery.known, truth)
+    matched = exact_share(int((near & is_detected[gallery.rows]).sum()), len(near))
+    told = score_links(links, truth)
+    return FaceScores(what, len(is_detected), detected, told, _auc(links, truth), matched)
 
 
 def same_group_scores(
@@ -86,8 +90,9 @@ def same_group_scores(
     truth = np.array([owners[group] for group in groups[second].tolist()], np.int64)
     if len(second) < LEAST_FACES:
         return None
-    links, matched = _compared(descriptions[second], gallery.known, truth)
+    links, near = _compared(descriptions[second], gallery.known, truth)
     every = exact_share(len(second), len(second))
+    matched = exact_share(int(near.sum()), len(near))
     return FaceScores(
         what, len(second), every, score_links(links, truth), _auc(links, truth), matched
     )
@@ -107,7 +112,7 @@ def faces_sentence(looked: int, with_face: int, scores: Sequence[FaceScores]) ->
     if not scores:
         return f"{held}: too few for figures."
     said = [_shows("the release shows a face", [one for one in scores if one.what == RELEASE])]
-    rungs = [one for one in scores if one.what in RUNGS and one.what != "A8"]
+    rungs = [one for one in scores if one.what in RUNGS and one.what != WITH_KEY]
     said.append(_shows("attacks without the key show one", rungs))
     said.append(_shows("a guess shows one", [one for one in scores if one.what.startswith(GUESS)]))
     return f"{held}. Of these, {', '.join(filter(None, said))}.{_doubt(scores)}"
@@ -134,19 +139,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _identified(what: str, n: int, detected: Any, compared: tuple[Floats, Gallery]) -> FaceScores:
-    descriptions, gallery = compared
-    truth = np.arange(len(gallery.rows))
-    links, matched = _compared(descriptions, gallery.known, truth)
-    return FaceScores(what, n, detected, score_links(links, truth), _auc(links, truth), matched)
-
-
-def _compared(descriptions: Floats, known: Floats, truth: NDArray[np.int64]) -> tuple[Floats, Any]:
-    """Return links [n,g], the nearer the higher, and the share that matches its own."""
+def _compared(
+    descriptions: Floats, known: Floats, truth: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return links [n,g], the nearer the higher, and which lie near enough to their own, [n]."""
     distances = np.linalg.norm(descriptions[:, np.newaxis] - known[np.newaxis], axis=2)
     own = distances[np.arange(len(truth)), truth]
     links = np.where(np.isnan(distances), -np.inf, -distances)
-    return links, exact_share(int((own < SAME_PERSON).sum()), len(own))
+    return links, own < SAME_PERSON
 
 
 def _auc(links: Floats, truth: NDArray[np.int64]) -> float:

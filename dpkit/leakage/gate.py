@@ -164,7 +164,7 @@ def _of_pairs(audit: Audit) -> dict[str, Figure]:
 
 def _of_faces(faces: FaceFindings) -> dict[str, Figure]:
     """Return the most that release or reconstruction show; the key's holder is nobody to fear."""
-    shown = [one for one in faces.scores if one.what in {RELEASE, *RUNGS} and one.what != "A8"]
+    shown = [one for one in faces.scores if one.what in {RELEASE, *RUNGS} and one.what != WITH_KEY]
     found: dict[str, Figure] = {}
     if shown:
         found["face_detected"] = max(one.detected.value for one in shown)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from dpkit.types import Geometry, Json
     from dpkit.types.audit import Audit
-    from dpkit.types.evidence import PrivacyGuarantee
+    from dpkit.types.evidence import PrivacyGuarantee, TrainingCurve
 
     Scores = Mapping[str, NDArray[np.float64]]  # by metric, float64 [n]
 
@@ -69,6 +69,8 @@ class ReleaseFacts:
         Whether released rows are feature maps.
     guarantee
         The differential privacy that is promised, with the provider's totals; None for none.
+    training
+        How the sanitizer's networks were trained; None for none.
     """
 
     release_id: str
@@ -83,6 +85,7 @@ class ReleaseFacts:
     notices: tuple[str, ...] = ()
     as_maps: bool = False
     guarantee: PrivacyGuarantee | None = None
+    training: TrainingCurve | None = None
 
 
 def summarize(
@@ -146,6 +149,7 @@ def summarize(
         notices=facts.notices,
         settings=_settings(facts.geometry, dtype, as_maps=facts.as_maps),
         guarantee=promise,
+        training=_training(facts.training, least),
     )
 
 
@@ -165,6 +169,11 @@ def _promise(facts: ReleaseFacts, *, released: bool) -> PrivacyGuarantee | None:
     if facts.guarantee is None or not released:
         return facts.guarantee
     return replace(facts.guarantee, releases=0, totals=())
+
+
+def _training(curve: TrainingCurve | None, least: int) -> TrainingCurve | None:
+    """Return the curve where enough images decided it."""
+    return curve if curve is not None and curve.deciding >= least else None
 
 
 def _reason_to_withhold(

@@ -240,6 +240,7 @@ def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFa
         treatment=(*run.sanitizer.describe(run.geometry), *cautions),
         counts=count_lines(manifest.parts, manifest.classes),
         as_maps=manifest.map_shape is not None,
+        training=run.sanitizer.training_curve(run.key),
         guarantee=promise_for(
             run.keystore,
             manifest.release_id,

@@ -148,7 +148,7 @@ def _refuse_differences(request: ReleaseRequest, terms: Terms) -> None:
         **terms.to_json(),
         **_reading(terms.rule),
     }
-    for name in sorted(request.given & asked.keys()):
+    for name in sorted({word.rstrip("_") for word in request.given} & asked.keys()):
         if asked[name] != held[name]:
             raise UsageError(
                 f"--{name.replace('_', '-')} {asked[name]} differs from the key's {held[name]}",

@@ -2,7 +2,8 @@
 
 Integers are grey levels and shown as they are. A row of floats is shown by its own min-max view,
 its smallest value black, its largest white: that is how a viewer would show it, and says nothing
-about what can be computed from it.
+about what can be computed from it. A feature map is shown as the mean of its channels, each by its
+own view.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MARGIN: Final = 2  # pixels between pictures
 LEAST_SIDE: Final = 64  # pixels; smaller pictures are shown enlarged by a whole factor
 MOST_ROWS: Final = 400
+_PICTURE_CHANNELS: Final = (1, 3)
 
 
 def summary(release: Release) -> dict[str, Json]:
@@ -81,10 +83,18 @@ def _random_rows(release: Release, n: int, seed: int | None) -> list[NDArray[Any
 
 def _view(row: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a row [c,h,w] as a picture u8 [h',w',3]."""
-    values = row.astype(np.float64)
     whole = np.issubdtype(row.dtype, np.integer)
+    values = row.astype(np.float64) if len(row) in _PICTURE_CHANNELS else _mean_of_channels(row)
     low, high = (0, np.iinfo(row.dtype).max) if whole else (values.min(), values.max())
     grey = np.round((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
     picture = np.broadcast_to(grey.transpose(1, 2, 0), (*grey.shape[1:], 3))
     factor = -(-LEAST_SIDE // min(grey.shape[1:])) if min(grey.shape[1:]) < LEAST_SIDE else 1
     return np.ascontiguousarray(picture.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def _mean_of_channels(row: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a feature map [c,h,w] as one channel [1,h,w]."""
+    low = row.min(axis=(1, 2), keepdims=True).astype(np.float64)
+    span = row.max(axis=(1, 2), keepdims=True).astype(np.float64) - low
+    share = np.divide(row - low, span, out=np.zeros(row.shape), where=span > 0)
+    return np.asarray(share.mean(axis=0, keepdims=True))

@@ -45,9 +45,9 @@ def sanitizer_of(name: str, parameters: Mapping[str, Json]) -> Sanitizer:
     remedy = "a newer dpkit made this: install that"
     if name not in SANITIZERS:
         raise UsageError(f"this version knows no sanitizer {name!r}", remedy=remedy)
-    known = {field.name for field in fields(SANITIZERS[name])}  # type: ignore[arg-type]  # every sanitizer is a dataclass
-    unknown = sorted(parameters.keys() - known)
+    known = {field.name.rstrip("_"): field.name for field in fields(SANITIZERS[name])}  # type: ignore[arg-type]  # every sanitizer is a dataclass
+    unknown = sorted(parameters.keys() - known.keys())
     if unknown:
         raise UsageError(f"this version's {name} has no parameter {unknown[0]!r}", remedy=remedy)
-    given: dict[str, Any] = dict(parameters)
+    given: dict[str, Any] = {known[word]: value for word, value in parameters.items()}
     return SANITIZERS[name](**given)

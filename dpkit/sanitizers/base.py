@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Company, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
+    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.guarantee import Guarantee
     from dpkit.types.supply import Need, Supply, Weights
 
@@ -162,6 +163,9 @@ class Sanitizer(Protocol):
         its arrays are named `remote/…`: they are no secret where the provider gives them away.
         """
 
+    def training_curve(self, key: Key) -> TrainingCurve | None:
+        """Return how the key was learned, for the reports; None where it was not."""
+
     def guarantee(self, geometry: Geometry) -> Guarantee | None:
         """Return the differential privacy that is promised of each image; None for none."""
 
@@ -221,6 +225,10 @@ class ImageSanitizer:
         """Return None: there is no network."""
         return None
 
+    def training_curve(self, key: Key) -> TrainingCurve | None:  # noqa: ARG002 (the protocol's signature)
+        """Return None: nothing was trained."""
+        return None
+
     def guarantee(self, geometry: Geometry) -> Guarantee | None:  # noqa: ARG002 (the protocol's signature)
         """Return None: no differential privacy is promised."""
         return None
@@ -234,5 +242,5 @@ def promises_privacy(sanitizer: Sanitizer) -> bool:
 
 
 def parameters(sanitizer: Sanitizer) -> dict[str, Json]:
-    """Return the public parameters of a sanitizer by name, JSON-able."""
-    return {f.name: getattr(sanitizer, f.name) for f in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass
+    """Return the public parameters of a sanitizer by name, JSON-able; `lambda_` is `lambda`."""
+    return {f.name.rstrip("_"): getattr(sanitizer, f.name) for f in fields(sanitizer)}  # type: ignore[arg-type]  # every sanitizer is a dataclass

@@ -22,6 +22,7 @@ import numpy as np
 from dpkit.errors import UsageError
 from dpkit.rng import derive
 from dpkit.sanitizers.base import REMOTE, ImageSanitizer, option_name, param
+from dpkit.sanitizers.curve import curve_arrays, curve_of
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
     from dpkit.nets.obfuscator import Obfuscator
     from dpkit.training.obfuscation import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.supply import Need, Supply, Weights
 
 STACKS: Final = 5  # of a VGG
 MOST: Final = 8  # channels of a late stack, in parts of the first's
 MOST_WEIGHT: Final = 100.0
-CURVE_COLUMNS: Final = 6
+COLUMNS: Final = (
+    "cross-entropy", "PSNR", "reconstructor's MSE",
+    "accuracy", "deciding cross-entropy", "deciding PSNR",
+)  # fmt: skip
 FLOAT_BYTES: Final = 4
 LIMITS: Final = {
     "stacks": (1, STACKS - 1),
@@ -71,7 +76,7 @@ class Obfuscate(ImageSanitizer):
     name: ClassVar[str] = "obfuscate"
     summary: ClassVar[str] = "Train an encoder that keeps the class and loses the picture."
     paper: ClassVar[str] = "A privacy-preserving classification framework, learnable obfuscator"
-    example: ClassVar[str] = "dpkit obfuscate samples/images --width 8 --lambda 0.1 --epochs 40"
+    example: ClassVar[str] = "dpkit obfuscate samples/images --width 8 --epochs 40"
     default_size: ClassVar[tuple[int, int]] = (32, 32)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
@@ -91,7 +96,7 @@ class Obfuscate(ImageSanitizer):
         choices=("simrec", "urec1", "urec2", "resrec"),
     )
     lambda_: float = param(
-        0.1, help="Weight of the adversary's PSNR; 0 trains without one.", symbol="λ"
+        0.05, help="Weight of the adversary's PSNR; 0 trains without one.", symbol="λ"
     )
     epochs: int = param(60, help="Passes over the images, at most.")
     warmup: int = param(10, help="Epochs of them before the adversary counts.")
@@ -148,7 +153,7 @@ class Obfuscate(ImageSanitizer):
         """Return the bytes of the largest layer, or of the curve where that is longer."""
         widest = MOST * self.width
         convolution, answers = 9 * widest * widest, self.classes * widest
-        return FLOAT_BYTES * max(convolution, answers, CURVE_COLUMNS * self.epochs)
+        return FLOAT_BYTES * max(convolution, answers, len(COLUMNS) * self.epochs)
 
     def completed(self, geometry: Geometry, supply: Supply) -> Self:
         """Return the sanitizer with the number of classes.
@@ -166,7 +171,7 @@ class Obfuscate(ImageSanitizer):
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
         """Train obfuscator and classifier; the curve is kept with them.
 
-        Arrays are `encoder/…` and `remote/…` by torch's names, and `curve` float32
+        Arrays are `encoder/…` and `remote/…` by torch's names, `kept`, and `curve` float32
         [epochs,6]: of each epoch cross-entropy, PSNR and the adversary's MSE while it learned, then
         accuracy, cross-entropy and PSNR on the deciding images.
 
@@ -187,7 +192,8 @@ class Obfuscate(ImageSanitizer):
         made = obfuscated(self.recipe(), geometry, seed_of(derive(seed, "obfuscate")), supply)
         supply.voice.notice(made.sentence())
         arrays = arrays_of(made.encoder, "encoder") | arrays_of(made.classifier, REMOTE[:-1])
-        return Key(seed, arrays | {"curve": made.trained.curve})
+        trained, deciding = made.trained, len(made.rows.deciding)
+        return Key(seed, arrays | curve_arrays(trained.curve, trained.best_epoch, deciding))
 
     def recipe(self) -> Recipe:
         """Return what is trained, as the training room takes it."""
@@ -263,6 +269,10 @@ class Obfuscate(ImageSanitizer):
             "feature maps cannot be restored: the key turns images into maps, not back",
             remedy="keep the originals; `dpkit lookup` finds them",
         )
+
+    def training_curve(self, key: Key) -> TrainingCurve | None:
+        """Return losses, accuracy and the adversary's PSNR by epoch."""
+        return curve_of(key, COLUMNS)
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: convolutions, from maps that are laid out as images are."""

@@ -28,6 +28,7 @@ import numpy as np
 from dpkit.errors import UsageError
 from dpkit.rng import derive
 from dpkit.sanitizers.base import REMOTE, ImageSanitizer, option_name, param
+from dpkit.sanitizers.curve import curve_arrays, curve_of
 from dpkit.types import Key, SanitizedBatch
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from dpkit.training.partitioned import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.supply import Need, Supply, Weights
 
 SPLITS: Final = {"mlp": 3, "cnn": 4, "vgg19": 5}  # the last split point of each network
@@ -47,7 +49,10 @@ MOST_DEFENDERS: Final = 4
 MOST_EPOCHS: Final = 10_000
 MOST_WIDTH: Final = 1_024
 MOST_STRENGTH: Final = 1e6
-CURVE_COLUMNS: Final = 5
+COLUMNS: Final = (
+    "task loss", "best defender's distance",
+    "validation loss", "validation accuracy", "validation distance of the best defender",
+)  # fmt: skip
 _FLOAT_BYTES: Final = 4
 _TILE_IMAGES: Final = 256
 
@@ -177,7 +182,7 @@ class Partition(ImageSanitizer):
 
         width, classes = self.recipe.full_width, max(1, self.classes)
         largest = largest_weight(self.network, _shape(geometry), self.split_point, width, classes)
-        return _FLOAT_BYTES * max(largest, CURVE_COLUMNS * self.epochs)
+        return _FLOAT_BYTES * max(largest, len(COLUMNS) * self.epochs)
 
     def completed(self, geometry: Geometry, supply: Supply) -> Self:
         """Return the sanitizer with the number of classes.
@@ -195,9 +200,9 @@ class Partition(ImageSanitizer):
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
         """Train network and defenders; the curve is kept with both parts.
 
-        Arrays are `local/…` and `remote/…` by torch's names, and `curve` float32 [epochs,5]: of
-        each epoch task loss and the best defender's distance while they learned, then task loss,
-        accuracy and the best defender's distance on the deciding images.
+        Arrays are `local/…` and `remote/…` by torch's names, `kept`, and `curve` float32
+        [epochs,5]: of each epoch task loss and the best defender's distance while they learned,
+        then task loss, accuracy and the best defender's distance on the deciding images.
 
         Raises
         ------
@@ -215,7 +220,9 @@ class Partition(ImageSanitizer):
         own = seed_of(derive(seed, "partition"))
         made = partitioned(self.recipe, geometry, own, supply)
         supply.voice.notice(made.sentence())
-        return Key(seed, key_arrays(made))
+        trained, deciding = made.trained, len(made.rows.deciding)
+        curve = curve_arrays(trained.curve, trained.best_epoch, deciding)
+        return Key(seed, key_arrays(made) | curve)
 
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return the shape of the local part's output; a perceptron's has no places."""
@@ -284,6 +291,10 @@ class Partition(ImageSanitizer):
         arrays = {n.removeprefix(REMOTE): key.array(n) for n in key.names() if n.startswith(REMOTE)}
         metadata = {"network": "bipartite-remote", "arguments": json.dumps(arguments)}
         return Weights(arrays, "", metadata)
+
+    def training_curve(self, key: Key) -> TrainingCurve | None:
+        """Return losses, accuracy and the best defender's distance by epoch."""
+        return curve_of(key, COLUMNS)
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: the remote part, and any network that takes maps of this shape."""

@@ -60,7 +60,7 @@ class Cells:
         found = self.done(name)
         if found is None:
             found = make()
-            write_private(self._path(name, "json"), [json.dumps(found, indent=1).encode()])
+            self.put(name, found)
         return found
 
     def done(self, name: str) -> dict[str, Json] | None:
@@ -71,9 +71,9 @@ class Cells:
         found: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
-    def forget(self, name: str) -> None:
-        """Remove the figures of a cell, so that they are made again."""
-        self._path(name, "json").unlink(missing_ok=True)
+    def put(self, name: str, figures: Mapping[str, Json]) -> None:
+        """Keep the figures of a cell, in the place of what was there."""
+        write_private(self._path(name, "json"), [json.dumps(figures, indent=1).encode()])
 
     def arrays(self, name: str) -> Arrays | None:
         """Return the arrays that were kept under a name, None where there are none."""

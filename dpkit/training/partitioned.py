@@ -147,7 +147,7 @@ def key_arrays(made: Partitioned) -> dict[str, NDArray[Any]]:
     weights = arrays_of(network.local, "local") | arrays_of(network.remote, "remote")
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise DpkitError("the training ended in weights that are no numbers; lower --lambda")
-    return weights | {"curve": made.trained.curve}
+    return weights
 
 
 def local_part(recipe: Recipe, shape: Shape, arrays: Mapping[str, NDArray[Any]]) -> nn.Module:

@@ -264,7 +264,7 @@ class FaceScores:
     auc
         How often a true pair is nearer than a false one; ties count half.
     matched
-        Share that lies near enough to its own original to pass as the same person.
+        Share that holds a face, near enough to its own original's to pass as the same person.
     """
 
     what: str

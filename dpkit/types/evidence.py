@@ -167,6 +167,28 @@ class PrivacyGuarantee:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingCurve:
+    """How the networks of a learned sanitizer came to be.
+
+    Parameters
+    ----------
+    columns
+        What each epoch has a figure of.
+    epochs
+        The figures of each epoch, the first first.
+    kept
+        The number of the epoch whose weights count, from 1.
+    deciding
+        How many images decided that; the curve is of these and of those that it learned from.
+    """
+
+    columns: tuple[str, ...]
+    epochs: tuple[tuple[float, ...], ...]
+    kept: int
+    deciding: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How the figures were computed."""
 
@@ -213,6 +235,8 @@ class LeakageReport:
     guarantee
         None where no differential privacy is promised. Where it is, the released edition holds
         nothing that was computed from originals.
+    training
+        None where nothing was trained, or where it is withheld.
     """
 
     version: int
@@ -236,6 +260,7 @@ class LeakageReport:
     notices: tuple[str, ...]
     settings: Settings
     guarantee: PrivacyGuarantee | None = None
+    training: TrainingCurve | None = None
 
     @property
     def attacks(self) -> tuple[str, ...]:
@@ -298,15 +323,17 @@ def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_version_2(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as this version has it; version 2 had no guarantee and no faces."""
+    """Return the content as this version has it; version 2 had no guarantee, curve or faces."""
     audit = content.get("audit")
-    if "guarantee" in content:
-        raise IntegrityError("report.json of version 2 has no guarantee")
+    for name in ("guarantee", "training"):
+        if name in content:
+            raise IntegrityError(f"report.json of version 2 has no {name}")
     if isinstance(audit, dict):
         if "faces" in audit:
             raise IntegrityError("report.json of version 2 has no faces in its audit")
         audit = {**audit, "faces": None}
-    return {**content, "version": VERSION, "guarantee": None, "audit": audit}
+    newer = {"version": VERSION, "guarantee": None, "training": None, "audit": audit}
+    return {**content, **newer}
 
 
 _UPGRADES: Final = {1: _from_version_1, 2: _from_version_2}

@@ -38,7 +38,7 @@ def tried(stage, name, images):
     """Return a trial of an attack that made these pictures."""
     found = Reconstruction(name, images, {}, 0.1, "said")
     images = recovery(stage.originals, images, 255)
-    return Trial(ATTACKS[name], "", "done", "", 0.1, found, images)
+    return Trial(ATTACKS[name], ATTACKS[name].rung, "", "done", "", 0.1, found, images)
 
 
 @pytest.fixture(scope="module")

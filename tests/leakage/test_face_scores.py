@@ -39,6 +39,12 @@ def test_a_picture_without_a_description_resembles_nobody():
     assert (nothing.links.top1.value, nothing.auc) == (0, 0.5)
 
 
+def test_nobody_is_matched_where_no_face_is_found():
+    """Noise, described where a face would stand, resembles everybody a little."""
+    found = face_scores("A1", np.zeros(40, bool), KNOWN, GALLERY)
+    assert (found.matched.value, found.links.top1.value) == (0, 1)
+
+
 def test_the_gallery_has_one_original_of_each_group():
     groups = np.repeat(np.arange(20), 2)
     gallery = Gallery.of(KNOWN, groups)

@@ -46,6 +46,16 @@ def test_parts_that_are_not_mixed_are_said_to_be_published():
     assert of_mix(mix_parts="train", p_replace=1).endswith(words)
 
 
+def test_hold_is_told_what_stays_and_that_nothing_is_secret():
+    said = verdict("hold", {"window": 8, "degree": 0.0, "layer": ""}, PAPER, 100)
+    assert said.startswith(
+        "One sample of every window of 8 samples of the image is released as it is"
+    )
+    assert "no secret" in said
+    found = verdict("hold", {"window": 1, "degree": 2.0, "layer": "features.3"}, PAPER, 100)
+    assert found.startswith("One sample of every window of the feature map is released")
+
+
 def test_mix_has_no_count_of_known_images():
     assert known_images_sentence({"Lb": 24, "Wb": 24}, PAPER, 100) == ""
 

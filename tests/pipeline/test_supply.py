@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from dpkit.developer import ReleaseDataset, remote_part
@@ -21,6 +23,8 @@ from dpkit.pipeline import ReleaseRequest, make_release
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.state import state_root
 from dpkit.plan import Split
+from dpkit.release.inspect import grid
+from dpkit.release.read import Release
 from dpkit.release.verify import verify
 from dpkit.sanitize import Sanitize
 from dpkit.sanitizers import SANITIZERS
@@ -295,3 +299,12 @@ def _values_by_id(release):
     loaded = ReleaseDataset(release, split="all")
     for name, (values, _) in zip(loaded.ids, loaded, strict=True):
         yield name, values.numpy()
+
+
+def test_inspect_shows_a_feature_map_in_grey(learned, keystore, request_of):
+    published = make_release(request_of(learned()), keystore)
+    picture = Image.open(io.BytesIO(grid(Release.open(published.release), n=4, seed=0)))
+    assert picture.size == (2 * 66, 2 * 66)
+    shades = np.asarray(picture)
+    assert (shades[..., 0] == shades[..., 2]).all()
+    assert len(np.unique(shades)) > 10

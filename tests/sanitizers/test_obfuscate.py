@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 
 from dpkit.errors import UsageError
@@ -16,7 +17,7 @@ from dpkit.types import Geometry, ImageBatch, Secret
 from dpkit.types.supply import Supply
 from dpkit.types.voice import Voice
 from tests.sanitizers.conftest import batch_of
-from tests.supplies import KeptCheckpoints, striped
+from tests.supplies import KeptCheckpoints, LabelledImages, striped
 
 GEOMETRY = Geometry(3, 16, 16, 8)
 SEED = Secret(bytes(32))
@@ -158,3 +159,24 @@ def test_a_class_that_can_be_told_is_learnt_with_and_without_an_adversary():
         values = sanitizer.apply(batch, key, GEOMETRY).values.astype(np.float32)
         answers = classifier(sanitizer, key)(torch.from_numpy(values)).argmax(dim=1).numpy()
         assert (answers == held_out.labels).mean() > 0.8, weight
+
+
+@pytest.mark.slow
+def test_faces_are_told_from_others_while_the_trainings_own_adversary_loses():
+    pictures = np.rint(255 * skimage.data.lfw_subset()).astype(np.uint8)[..., None]
+    labels = np.repeat([0, 1], 100)
+    parts = tuple(np.where(np.arange(200) % 4, "train", "test"))
+    images = LabelledImages(pictures, labels, parts, np.arange(200))
+    geometry = Geometry(1, 25, 25, 8)
+    tested = np.flatnonzero(np.array(parts) == "test")
+    quality = {}
+    for weight in (1e-6, 0.1):  # as good as none, and one that counts
+        sanitizer = Obfuscate(
+            width=8, epochs=16, warmup=4, T_main=4, T_sub=4, lambda_=weight, classes=2
+        )
+        key = sanitizer.fit(geometry, SEED, Supply(images=images))
+        values = sanitizer.apply(batch_of(pictures[tested]), key, geometry).values
+        answers = classifier(sanitizer, key)(torch.from_numpy(values.astype(np.float32)))
+        assert (answers.argmax(dim=1).numpy() == labels[tested]).mean() > 0.8, weight
+        quality[weight] = key.array("curve")[-4:, 1].mean()  # of the adversary, while it learned
+    assert quality[0.1] < quality[1e-6] - 0.5  # dB

@@ -29,6 +29,7 @@ from dpkit.leakage.report.findings import (
     utility_rows,
     verdict_words,
 )
+from dpkit.leakage.report.learning import learning_plots, learning_rows
 from dpkit.leakage.report.pictures import (
     PicturePair,
     ReconstructionPictures,
@@ -171,6 +172,8 @@ def _render(report: LeakageReport, **content: Any) -> str:
             labels=label_rows(report),
             likeness=likeness(report),
             **_audited(report.audit),
+            learning_plots=learning_plots(report.training),
+            learning_rows=learning_rows(report.training),
             style=style,
             style_digest=digest,
             most_lines=MOST_LINES,

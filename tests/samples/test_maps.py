@@ -1,0 +1,46 @@
+"""Feature maps at the developer's: training goes on from them, and encoded images are answered."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORDS = ("--width", 2, "--epochs", 2, "--warmup", 1, "--split", "60/40/0")
+
+
+def run(sample, *words):
+    """Run a sample in a process of its own, and return what it said."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "samples" / sample, *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def released(invoke, images, tmp_path):
+    keystore = ("--keystore", "keys.dpks", "--key-file", "unlock/key")
+    invoke("obfuscate", images, *WORDS, *keystore, "--with-remote", "--out", "release")
+    return tmp_path / "release"
+
+
+def test_training_goes_on_from_the_rest_of_the_network(released, tmp_path):
+    said = run("train_on_maps.py", released, "--epochs", 1, "--out", tmp_path / "network.pt")
+    assert "before training" in said
+    assert (tmp_path / "network.pt").exists()
+
+
+def test_what_the_provider_encodes_is_answered_from_the_release_alone(released, images, tmp_path):
+    maps, keys = tmp_path / "maps.npz", ("--keystore", "keys.dpks", "--key-file", "unlock/key")
+    encoded = run("private_inference.py", "encode", released, images / "coffee", *keys, "-o", maps)
+    assert encoded.startswith("8 images encoded")
+    answers = run("private_inference.py", "answer", released, maps).splitlines()
+    assert len(answers) == 8
+    assert {line.split()[0] for line in answers} <= {"astronaut", "chelsea", "coffee"}
