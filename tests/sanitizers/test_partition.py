@@ -102,7 +102,7 @@ def test_the_test_part_is_never_looked_at():
 def test_the_key_holds_both_parts_and_the_curve():
     key = small().fit(GEOMETRY, SEED, supplied())
     parts = {name.split("/")[0] for name in key.names()}
-    assert parts == {"local", "remote", "curve"}
+    assert parts == {"local", "remote", "curve", "kept"}
     assert key.array("curve").shape == (4, 5)
     assert np.isfinite(key.array("curve")).all()
 
