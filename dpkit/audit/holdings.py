@@ -120,7 +120,9 @@ def _all_shards(stage: Stage) -> list[Holding]:
     versions, found = stage.subject.versions, _shards(stage)
     if versions:
         of_scored = tuple(values[stage.halves.scored] for values in versions)
-        releases = "an earlier release" if len(versions) == 1 else f"{len(versions)} others"
+        releases = (
+            "an earlier release" if len(versions) == 1 else f"{len(versions)} earlier releases"
+        )
         held = f"{releases} of the same images"
         found.append(Holding(held, replace(stage.shards, versions=of_scored)))
     return found

@@ -321,6 +321,7 @@ def provided(conv, blocks, normalize="none"):
 FIRST = {
     "vgg": "features.0", "resnet": "conv1", "resnet-imagenet": "conv1", "bottleneck": "conv1",
     "densenet": "features.conv0", "convnext": "features.0.0", "vit": "conv_proj",
+    "alexnet": "features.0",
 }  # fmt: skip
 
 
