@@ -185,14 +185,17 @@ class TestWords:
         draw_discrete_laplace(words_of(4, 2000, words_for(30)), scale, out, done)
         assert (done[:, 0] == 30).mean() > 0.99
 
-    def test_that_never_end_a_run_do_not_overflow(self):
-        """A word of 0 is U = 0 and says yes to every question; V then stops at its reach."""
-        words = np.zeros((1, 200), np.uint64)
-        words[0, -60:] = words_of(5, 60)
-        for scale in ((MOST_T, 1), (MOST_T, MOST_S), (1, 1)):
-            out, done = np.zeros((1, 3), np.int64), np.zeros((1, 2), np.int64)
-            draw_discrete_laplace(words, scale, out, done)
-            assert np.abs(out).max() < 2**62 + MOST_T
+    @pytest.mark.parametrize("s", [1, 2, 1000, MOST_S])
+    def test_that_say_yes_for_ever_stop_v_at_its_reach(self, s):
+        """Two words make U = 0 and keep it; each pair 0, 1 is then one more exp(-1) that came true."""
+        most = 2**62 // MOST_T
+        for last, sign in ((4, 1), (5, -1)):
+            words = np.array([[0, 0] + [0, 1] * (most + 144) + [3, last]], np.uint64)
+            out, done = np.zeros((1, 1), np.int64), np.zeros((1, 2), np.int64)
+            draw_discrete_laplace(words, (MOST_T, s), out, done)
+            assert done.tolist() == [[1, words.shape[1]]]
+            assert out[0, 0] == sign * (most * MOST_T // s)
+            assert abs(out[0, 0]) >= most_sum(s)
 
     def test_a_draw_at_its_reach_is_beyond_every_sum_that_is_allowed(self):
         for t, s in ((MOST_T, MOST_S), (1, MOST_S), (MOST_T, 1), (765, 1), (51, 100)):
