@@ -1,8 +1,9 @@
 """What a differentially private release costs its images, reserved before anything is drawn.
 
-All rows are decoded once, before the plan: a mark follows the pixels, and a file that cannot be
-decoded now leaves the release, as it could otherwise be decoded later without having been
-reserved. The order is
+All rows are decoded once, before the plan: a mark follows the pixels as the file has them, before
+size, colour and depth of the release are applied, so that no reading option makes another image of
+it. A file that cannot be decoded now leaves the release, as it could otherwise be decoded later
+without having been reserved. The order is
 
     decode → refuse what is over the limit → reserve → ask again → seal the plan
 
@@ -133,10 +134,10 @@ class Reserved:
     budget: Budget
     marks: NDArray[np.uint8]
 
-    def others(self, pixels: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the places of images u8 or u16 [n,h,w,c] that were not reserved, int64."""
-        found = places(as_texts(self.marks), as_texts(self.budget.marks(pixels)))
-        return np.flatnonzero(found < 0).astype(np.int64)
+    def holds(self, pixels: NDArray[Any]) -> bool:
+        """Say whether an image u8 or u16 [h,w,c], as `FolderSource.native` gives it, is theirs."""
+        mark = self.budget.marks(pixels[np.newaxis])
+        return bool(places(as_texts(self.marks), as_texts(mark))[0] >= 0)
 
 
 def reserved_images(run: Run) -> Reserved | None:
@@ -187,8 +188,10 @@ def _marked(
     marks = np.zeros((len(rows), MARK_BYTES), np.uint8)
 
     def work(row: int) -> str:
+        file = rows.paths[row], rows.sha256[row].tobytes()
         try:
-            pixels = source.decode(rows.paths[row], rows.sha256[row].tobytes())
+            source.decode(*file)  # it may leave by the rule, too
+            pixels = source.native(*file)
         except UnreadableImageError as error:
             return str(error)
         marks[row] = budget.marks(pixels[np.newaxis])[0]

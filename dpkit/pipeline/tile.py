@@ -83,13 +83,18 @@ def decode_rows(run: Run, rows: PlannedRows) -> tuple[NDArray[Any], dict[int, st
     bad: dict[int, str] = {}
     for i, path in enumerate(rows.paths):
         try:
-            pixels[i] = run.source.decode(path, rows.sha256[i].tobytes())
+            pixels[i] = _decode(run, path, rows.sha256[i].tobytes())
         except UnreadableImageError as error:
             bad[i] = str(error)
-    if run.reserved is not None:
-        for i in set(run.reserved.others(pixels).tolist()) - bad.keys():
-            pixels[i], bad[i] = 0, UNRESERVED
     return pixels, bad
+
+
+def _decode(run: Run, path: str, sha256: bytes) -> NDArray[Any]:
+    """Return one image of the release, if it is one that was reserved where that is asked."""
+    pixels = run.source.decode(path, sha256)
+    if run.reserved is not None and not run.reserved.holds(run.source.native(path, sha256)):
+        raise UnreadableImageError(UNRESERVED)
+    return pixels
 
 
 def row_tags(run: Run, pixels: NDArray[Any], secret: Secret) -> NDArray[np.uint8]:

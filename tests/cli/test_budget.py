@@ -71,6 +71,23 @@ class TestTotals:
             path.unlink()
         assert pixelate("two").json["epsilon_totals"] == {"2": 24}
 
+    @pytest.mark.parametrize(
+        "words",
+        [("--size", 15), ("--size", 15, "--fit", "crop"), ("--channels", "grey"),
+         ("--depth", 16), ("--matte", 0)],
+        ids=lambda words: " ".join(map(str, words)),
+    )  # fmt: skip
+    def test_follow_the_files_pixels_whatever_is_made_of_them(self, pixelate, words):
+        pixelate("one")
+        assert pixelate("two", *ONE, *words).json["epsilon_totals"] == {"2": 24}
+
+    def test_are_of_another_image_where_the_file_itself_has_another_size(self, pixelate, images):
+        pixelate("one")
+        path = images / "coffee" / "picture_cof0000.png"
+        Image.open(path).resize((15, 15)).save(path)
+        said = pixelate("two", *ONE, "--size", 16).json
+        assert said["epsilon_totals"] == {"2": 23, "1": 1}
+
     def test_count_an_image_that_stands_twice_twice(self, pixelate, images):
         path = images / "coffee" / "picture_cof0000.png"
         shutil.copy(path, path.with_name("again.png"))
@@ -192,13 +209,13 @@ class TestAReservation:
     ):
         """As where a part is written with another version of a decoder."""
         invoke("prepare", "pixelate", images, *ONE, "-o", "one", "--max-bad", 0.5)
-        decode = FolderSource.decode
+        native = FolderSource.native
 
         def rounded(source, path, sha256):
-            pixels = decode(source, path, sha256)
+            pixels = native(source, path, sha256)
             return pixels ^ 1 if path.endswith("cof0003.png") else pixels
 
-        monkeypatch.setattr(FolderSource, "decode", rounded)
+        monkeypatch.setattr(FolderSource, "native", rounded)
         said = pixelate("one", *ONE, "--max-bad", 0.5, code=3).json
         assert said["images"] == 23
         assert "are not those that were reserved" in Path(said["quarantine"]).read_text()

@@ -187,7 +187,7 @@ class TestWords:
 
     @pytest.mark.parametrize("s", [1, 2, 1000, MOST_S])
     def test_that_say_yes_for_ever_stop_v_at_its_reach(self, s):
-        """Two words make U = 0 and keep it; each pair 0, 1 is then one more exp(-1) that came true."""
+        """Two words make U = 0 and keep it; each pair 0, 1 is then one exp(-1) that came true."""
         most = 2**62 // MOST_T
         for last, sign in ((4, 1), (5, -1)):
             words = np.array([[0, 0] + [0, 1] * (most + 144) + [3, last]], np.uint64)

@@ -42,6 +42,36 @@ def test_images_of_one_size_come_as_they_are(folder):
     np.testing.assert_array_equal(pixels(source, found)[1], photograph(6, 8, seed=1))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"size": "5"}, {"size": "5", "fit": "crop"}, {"channels": "grey"}, {"channels": "rgb"},
+        {"depth": "16"}, {"matte": 7},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_file_is_the_same_image_by_itself_whatever_the_rule_is(folder, options):
+    root = folder("a.png")
+    Image.fromarray(photograph(6, 8)).convert("RGBA").save(root / "a.png")
+    source, found = opened(root, **options)
+    image = source.native(found.paths[0], found.sha256[0].tobytes())
+    assert np.array_equal(image, photograph(6, 8))
+
+
+def test_a_file_by_itself_is_upright_and_over_white(folder):
+    root = folder("a.png")
+    picture = Image.fromarray(photograph(6, 8)).convert("RGBA")
+    picture.putpixel((0, 0), (0, 0, 0, 0))
+    turned = Image.Exif()
+    turned[0x0112] = 3  # half a turn
+    picture.save(root / "a.png", exif=turned)
+    source, found = opened(root, matte=0)
+    image = source.native(found.paths[0], found.sha256[0].tobytes())
+    expected = photograph(6, 8)
+    expected[0, 0] = 255
+    assert np.array_equal(image, expected[::-1, ::-1])
+
+
 def test_a_file_that_changed_since_the_plan_is_refused(folder):
     root = folder("a.png", "b.png")
     source, found = opened(root)
