@@ -27,8 +27,8 @@ NOTHING_COMPUTED: Final = (
 COMPOSITION: Final = (
     "Releases of one image add up: (ε₁, m₁) and (ε₂, m₂) cost ε₁·m′/m₁ + ε₂·m′/m₂ for originals "
     "that differ in m′ pixels. An image that stands k times in a release costs k times as much. "
-    "The provider's keystore adds up, by the pixels of an image, what it released; a crop, another "
-    "size or a new compression of the same picture is another image to it."
+    "The provider's keystore adds up, by the pixels of a file, what it released; a file of the "
+    "same picture that was cropped, turned, scaled or compressed anew is another image to it."
 )
 _LARGER: Final = (
     "A thing that covers more pixels than that: for originals that differ in m′ pixels the ε is "
@@ -40,7 +40,14 @@ _PERSON: Final = (
 )
 _PUBLISHED: Final = (
     "Labels, parts, groups, kept columns and counts, that an image is in the release, and where it "
-    "stands in it: they are published as they are."
+    "stands in it: they are published as they are. So are size, channels and depth, which may "
+    "follow from what all or most of the originals have."
+)
+_EXISTS: Final = (
+    "That there is a release at all. Files that cannot be read can stop one. So can a limit on the "
+    "total ε of an image, where the provider set one: images are known by their pixels, so that a "
+    "release exists, or does not, can tell whether some are equal to one another or to released "
+    "ones."
 )
 _LEARNED: Final = (
     "That nothing can be learned: what is true of all images of a kind is meant to be learned, and "
@@ -75,7 +82,7 @@ def promise_of(
         per_pixel=said(per_pixel),
         promise=(
             f"Take any two originals that, once read as {geometry.height}x{geometry.width} pixels, "
-            f"differ in at most {_pixels(m)}, in any channels. Nothing that can be released of an "
+            f"differ in at most {_pixels(m)}, in any channels. No row that can be released of an "
             "image is more than e^ε times as likely with one of them as with the other, with ε = "
             f"{guarantee.text} for the whole image, all channels together."
         ),
@@ -83,6 +90,7 @@ def promise_of(
             _LARGER.format(loss=said(per_pixel), pixels=pixels, whole=said(per_pixel * pixels)),
             _PERSON,
             _PUBLISHED,
+            _EXISTS,
             _LEARNED,
             _KEYED,
         ),
@@ -95,8 +103,9 @@ def promise_of(
 def statement_of_promise(promise: PrivacyGuarantee) -> str:
     """Return the first line of a released report; without a full stop."""
     return (
-        f"Differential privacy of each image: ε = {promise.epsilon} for originals that differ in "
-        f"at most {_pixels(promise.neighborhood)}; the report holds nothing computed from originals"
+        f"Differential privacy of each row: ε = {promise.epsilon} for originals that differ in "
+        f"at most {_pixels(promise.neighborhood)}, and k times as much for a picture that stands "
+        "in k rows; the report holds nothing computed from originals"
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from dpkit.leakage.promise import promise_of
+from dpkit.leakage.promise import promise_of, statement_of_promise
 from dpkit.leakage.report.html import PrivateNotes, render_private, render_released
 from dpkit.leakage.summary import summarize
 from dpkit.types import Geometry
@@ -44,6 +44,19 @@ def test_it_names_what_is_published_as_it_is():
     text = " ".join(PROMISE.not_promised)
     for word in ("person", "Labels", "groups", "counts", "where it stands in it"):
         assert word in text
+    assert "size, channels and depth" in text
+
+
+def test_it_says_that_a_limit_on_the_total_can_tell_which_images_are_equal():
+    (text,) = (said for said in PROMISE.not_promised if said.startswith("That there is a release"))
+    assert "a limit on the total ε" in text
+    assert "equal to one another or to released ones" in text
+
+
+def test_the_first_line_is_of_a_row_and_says_what_several_rows_cost():
+    line = statement_of_promise(PROMISE)
+    assert line.startswith("Differential privacy of each row: ε = 0.5 for originals that differ in")
+    assert "k times as much for a picture that stands in k rows" in line
 
 
 def test_the_released_report_has_the_promise_and_nothing_of_originals(release):
