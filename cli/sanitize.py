@@ -15,7 +15,7 @@ from dpkit.errors import UsageError
 from dpkit.pipeline import make_release, refuse_places, write_part
 
 if TYPE_CHECKING:
-    from dpkit.pipeline.publish import Published
+    from dpkit.pipeline.published import Published
     from dpkit.sanitizers.base import Sanitizer
     from dpkit.types import Json
 

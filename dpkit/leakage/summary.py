@@ -121,6 +121,24 @@ def summarize(
     least = LEAST_IMAGES if released else 1
     measured = {} if withheld else _distributions(scores, facts.geometry, least)
     guesses = {} if withheld else baselines
+    return replace(
+        _unmeasured(facts, dtype),
+        statement=statement_of_promise(silent) if silent else statement_of(told),
+        withheld=withheld,
+        measured=measured,
+        baselines=tuple(
+            Baseline(name, _distributions(columns, facts.geometry, least))
+            for name, columns in guesses.items()
+        ),
+        audit=told,
+        round_trip=None if withheld else round_trip,
+        guarantee=promise,
+        training=_training(facts.training, least),
+    )
+
+
+def _unmeasured(facts: ReleaseFacts, dtype: str) -> LeakageReport:
+    """Return what is known of a release before anything of it is measured."""
     bounds = BOUNDS.get(facts.sanitizer)
     return LeakageReport(
         version=VERSION,
@@ -131,25 +149,20 @@ def summarize(
         parameters={name: _scalar(value) for name, value in facts.parameters.items()},
         geometry=facts.geometry,
         treatment=facts.treatment,
-        statement=statement_of_promise(silent) if silent else statement_of(told),
+        statement=statement_of(None),
         known_images_sentence=verdict(
             facts.sanitizer, facts.parameters, facts.geometry, facts.images
         ),
         images=facts.images,
-        withheld=withheld,
-        measured=measured,
-        baselines=tuple(
-            Baseline(name, _distributions(columns, facts.geometry, least))
-            for name, columns in guesses.items()
-        ),
+        withheld="",
+        measured={},
+        baselines=(),
         bounds=bounds(facts.parameters, facts.geometry) if bounds else (),
-        audit=told,
-        round_trip=None if withheld else round_trip,
+        audit=None,
+        round_trip=None,
         counts=facts.counts,
         notices=facts.notices,
         settings=_settings(facts.geometry, dtype, as_maps=facts.as_maps),
-        guarantee=promise,
-        training=_training(facts.training, least),
     )
 
 

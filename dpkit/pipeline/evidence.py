@@ -85,11 +85,7 @@ def gather_evidence(
     `cautions` are said in both.
     """
     rows = ReleasedRows.of_run(run, finished, manifest)
-    written = [one for one in finished if one.shard.rows]
-    scores = {
-        name: np.concatenate([one.scores.metrics[name] for one in written])
-        for name in written[0].scores.metrics
-    }
+    scores = _scores(finished)
     found = _measured(run, rows, manifest, engine, voice)
     attacked = found.findings.audit if found.findings else None
     facts = _facts(run, manifest, cautions)
@@ -267,6 +263,12 @@ def _pairs(
         )
         for number, path, original, values in columns
     )
+
+
+def _scores(finished: Sequence[Finished]) -> dict[str, NDArray[Any]]:
+    """Return the scores [n] of all rows by metric, shard after shard."""
+    written = [one.scores.metrics for one in finished if one.shard.rows]
+    return {name: np.concatenate([one[name] for one in written]) for name in written[0]}
 
 
 def _score_rows(

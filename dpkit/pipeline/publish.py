@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from dpkit.leakage.verdict import verdict
 from dpkit.pipeline.counts import count_parts
 from dpkit.pipeline.evidence import Evidence, gather_evidence
 from dpkit.pipeline.private_csv import csv_pieces
+from dpkit.pipeline.published import Published
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.remix import count_again, enter_images, remix_sentence
 from dpkit.pipeline.rows import Finished
@@ -37,94 +38,13 @@ from dpkit.types.evidence import STATEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
-    from dpkit.release.manifest import PartCounts
     from dpkit.release.signature import SigningKey
     from dpkit.types import Json
-    from dpkit.types.evidence import PrivacyGuarantee
     from dpkit.types.supply import Weights
     from dpkit.types.voice import Voice
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a run ends with; `quarantined` images were left out.
-
-    `top_line` stands in the release; `private_line` in the provider's report, where it can say
-    more. `promise` has what the images cost over all releases; None where no ε is promised.
-    """
-
-    release: Path
-    release_id: str
-    key_id: str
-    images: int
-    quarantined: int
-    duplicates: int
-    parts: tuple[PartCounts, ...]
-    fingerprint: str
-    top_line: str
-    private_line: str
-    promise: PrivacyGuarantee | None
-    private_report: Path
-    quarantine: Path
-
-    def facts(self) -> dict[str, Json]:
-        """Return everything for a machine."""
-        return {
-            "release": str(self.release),
-            "release_id": self.release_id,
-            "key_id": self.key_id,
-            "images": self.images,
-            "quarantined": self.quarantined,
-            "duplicates": self.duplicates,
-            "parts": {part.part: part.images for part in self.parts},
-            "signer": self.fingerprint,
-            "statement": self.top_line,
-            "private_report": str(self.private_report),
-            "quarantine": str(self.quarantine),
-            **(_budget_facts(self.promise, self.private_line) if self.promise else {}),
-        }
-
-    def lines(self) -> list[str]:
-        """Return a summary for a person."""
-        parts = ", ".join(f"{part.part} {part.images:,}" for part in self.parts)
-        lines = [
-            f"published {self.release}: {self.images:,} images ({parts})",
-            f"  release {self.release_id}, data key {self.key_id}, signer {self.fingerprint}",
-            f"  {self.top_line}",
-            *(_budget_lines(self.promise, self.private_line) if self.promise else ()),
-            f"  your private report, with originals: {self.private_report}",
-        ]
-        if self.duplicates:
-            sets = "1 set" if self.duplicates == 1 else f"{self.duplicates} sets"
-            lines.append(f"  {sets} of files with the same bytes: see that report")
-        if self.quarantined:
-            images = "1 image" if self.quarantined == 1 else f"{self.quarantined} images"
-            lines.append(f"  {images} quarantined, why: {self.quarantine}")
-        return lines
-
-
-def _budget_facts(promise: PrivacyGuarantee, private_line: str) -> dict[str, Json]:
-    return {
-        "private_statement": private_line,
-        "epsilon": promise.epsilon,
-        "neighborhood": promise.neighborhood,
-        "epsilon_totals": {total.epsilon: total.images for total in promise.totals},
-    }
-
-
-def _budget_lines(promise: PrivacyGuarantee, private_line: str) -> Iterator[str]:
-    yield f"  for you alone: {private_line}"
-    if promise.totals:
-        most = promise.totals[0]
-        images = "1 image" if most.images == 1 else f"{most.images:,} images"
-        yield (
-            f"  largest total ε of an image over the releases of this keystore: {most.epsilon} "
-            f"({images})"
-        )
 
 
 def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
@@ -150,15 +70,10 @@ def close(run: Run, engine: LocalEngine, voice: Voice) -> Published:
     again = count_again(run, finished)
     signer = signing_key(run.keystore)
     manifest = manifest_of(run, finished, signer)
+    left_out, cautions = sorted([*bad, *dropped]), _cautions(run, again)
     with one_blas_thread():  # its products are small: a second thread would only spin
         evidence = gather_evidence(
-            run,
-            finished,
-            manifest,
-            sorted([*bad, *dropped]),
-            engine,
-            voice=voice,
-            cautions=_cautions(run, again),
+            run, finished, manifest, left_out, engine, voice=voice, cautions=cautions
         )
     voice.safe_point()
     _refuse_unmet(run, evidence)
