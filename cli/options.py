@@ -166,7 +166,8 @@ def _gates(sanitizer: type[Sanitizer]) -> list[Callable[[Any], Any]]:
     """Return the limits on a release; where ε is promised, no limit may look at its values."""
     if not promises_privacy(sanitizer()):
         return list(gate_options)
-    return [o for o in gate_options if option_name(o) != "allow_unchanged"] + list(_BUDGET)
+    of_values = {"allow_unchanged", "require"}
+    return [o for o in gate_options if option_name(o) not in of_values] + list(_BUDGET)
 
 
 def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequest:
@@ -191,7 +192,7 @@ def build_request(sanitizer: type[Sanitizer], ctx: click.Context) -> ReleaseRequ
             values["max_bad"],
             values.get("allow_unchanged", 0),
             values.get("allow_remix", False),
-            values["require"],
+            values.get("require", ""),
             values.get("max_epsilon", ""),
         ),
         **_pick(values, (option_name(option) for option in _releasing(sanitizer))),

@@ -124,19 +124,31 @@ class Budget(Register):
         until
             A release: those that were reserved after it are left out.
         """
+        return self.history(marks, until=until)[0]
+
+    def history(
+        self, marks: NDArray[np.uint8], *, until: str | None = None
+    ) -> tuple[tuple[Fraction, ...], tuple[str, ...]]:
+        """Return what `spent` does, and the releases that hold one of the marks, oldest first.
+
+        Every reservation is opened once.
+        """
         asked = as_texts(marks)
         totals = np.zeros(len(asked), np.object_)  # integers of any size, in units of 1/whole
         whole = 1
+        holding = []
         for held in self._reservations(until):
             wider = lcm(whole, held.loss.denominator)
             totals *= wider // whole
             whole = wider
             found = places(as_texts(held.marks), asked)
             there = found >= 0
+            if there.any():
+                holding.append(held.release_id)
             cost = held.loss.numerator * (whole // held.loss.denominator)
             totals[there] += held.times[found[there]].astype(np.object_) * cost
         exact = {total: Fraction(total, whole) for total in set(totals.tolist())}
-        return tuple(exact[total] for total in totals.tolist())
+        return tuple(exact[total] for total in totals.tolist()), tuple(holding)
 
     def would_be(self, marks: NDArray[np.uint8], guarantee: Guarantee) -> tuple[Fraction, ...]:
         """Return for each mark of u8 [n,32] the total ε/m if these rows were released too."""
@@ -145,15 +157,6 @@ class Budget(Register):
         own = times[places(once, asked)].tolist()
         loss = guarantee.per_pixel
         return tuple(t + n * loss for t, n in zip(self.spent(marks), own, strict=True))
-
-    def releases(self, marks: NDArray[np.uint8]) -> tuple[str, ...]:
-        """Return the releases that hold one of the marks u8 [n,32], oldest first."""
-        asked = as_texts(marks)
-        return tuple(
-            held.release_id
-            for held in self._reservations(None)
-            if (places(as_texts(held.marks), asked) >= 0).any()
-        )
 
     def _reservations(self, until: str | None) -> Iterator[Reservation]:
         """Yield every release once, oldest first; of one that stands twice, the first counts."""

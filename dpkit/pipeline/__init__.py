@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from dpkit.engines import LocalEngine
 from dpkit.errors import UsageError
 from dpkit.pipeline.prepare import begin, refuse_places, resume
-from dpkit.pipeline.publish import Published, close
-from dpkit.pipeline.request import Gates, ReleaseRequest, raise_require
+from dpkit.pipeline.publish import close
+from dpkit.pipeline.published import Published
+from dpkit.pipeline.request import Gates, ReleaseRequest, refuse_figures
 from dpkit.pipeline.shard import check_blas, finish_shard
 from dpkit.pipeline.state import Output
 from dpkit.sanitizers.base import promises_privacy
@@ -139,10 +140,13 @@ def publish(
     Raises
     ------
     UsageError
-        A shard is missing: which, and the part that writes it.
+        A shard is missing: which, and the part that writes it. Or a limit on figures of
+        originals is given to a release that promises differential privacy.
     """
     with Output(out).lock():
         run = resume(out, keystore)
+        if promises_privacy(run.sanitizer):
+            refuse_figures(run.sanitizer, require, allow_unchanged)
         gates = Gates(
             run.gates.max_bad if max_bad is None else max_bad,
             run.gates.allow_unchanged if allow_unchanged is None else allow_unchanged,
@@ -150,8 +154,6 @@ def publish(
             run.gates.require if require is None else require,
             run.gates.max_epsilon,
         )
-        if gates.require and promises_privacy(run.sanitizer):
-            raise_require(run.sanitizer)
         return close(replace(run, gates=gates), LocalEngine(), voice or Voice())
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from dpkit.types.guarantee import said
 from dpkit.types.plans import keep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from fractions import Fraction
 
     from numpy.typing import NDArray
@@ -100,7 +101,9 @@ def cost_of(
     if not left.any():
         raise DpkitError("no image can be read", remedy="see that the files are images")
     cost = Cost(sanitizer.name, guarantee, keep(rows, left), marks[left], bad)
-    _refuse_above(request.gates, guarantee, budget.would_be(cost.marks, guarantee), cost.rows.paths)
+    _refuse_above(
+        request.gates, guarantee, lambda: budget.would_be(cost.marks, guarantee), cost.rows.paths
+    )
     return cost
 
 
@@ -119,8 +122,12 @@ def reserved(keystore: Keystore, release_id: str, cost: Cost, gates: Gates) -> I
     budget = Budget(keystore)
     try:
         budget.reserve(release_id, cost.sanitizer, cost.marks, cost.guarantee)
-        totals = budget.spent(cost.marks, until=release_id)
-        _refuse_above(gates, cost.guarantee, totals, cost.rows.paths)
+        _refuse_above(
+            gates,
+            cost.guarantee,
+            lambda: budget.spent(cost.marks, until=release_id),
+            cost.rows.paths,
+        )
         yield
     except BaseException:
         budget.withdraw(release_id)
@@ -132,6 +139,7 @@ class Reserved:
     """The images that were reserved for a release, known again by their pixels."""
 
     budget: Budget
+    guarantee: Guarantee
     marks: NDArray[np.uint8]
 
     def holds(self, pixels: NDArray[Any]) -> bool:
@@ -147,8 +155,6 @@ def reserved_images(run: Run) -> Reserved | None:
     ------
     IntegrityError
         The keystore holds no reservation of the release, or another one.
-    UsageError
-        Images are above `--max-epsilon`.
     """
     guarantee = run.sanitizer.guarantee(run.geometry)
     if guarantee is None:
@@ -161,8 +167,21 @@ def reserved_images(run: Run) -> Reserved | None:
             "images would not be counted",
             remedy="begin the release anew, with another --out",
         )
-    _refuse_above(run.gates, guarantee, budget.spent(held.marks, until=release_id))
-    return Reserved(budget, held.marks)
+    return Reserved(budget, guarantee, held.marks)
+
+
+def refuse_overspent(run: Run) -> None:
+    """Ask again of a run that goes on, whose limit may be another one by now.
+
+    Raises
+    ------
+    UsageError
+        Images are above `--max-epsilon`.
+    """
+    held, until = run.reserved, run.plan.release_id
+    if held is not None:
+        spent = partial(held.budget.spent, held.marks, until=until)
+        _refuse_above(run.gates, held.guarantee, spent)
 
 
 def promise_for(
@@ -175,9 +194,10 @@ def promise_for(
     held = budget.reservation(release_id)
     marks = held.marks if held else no_marks()
     m = guarantee.neighborhood
-    images = Counter(total * m for total in budget.spent(marks))
+    spent, releases = budget.history(marks)
+    images = Counter(total * m for total in spent)
     totals = tuple(EpsilonTotal(said(total), images[total]) for total in sorted(images)[::-1])
-    return promise_of(guarantee, geometry, totals, len(budget.releases(marks)))
+    return promise_of(guarantee, geometry, totals, len(releases))
 
 
 def _marked(
@@ -206,13 +226,21 @@ def _marked(
 
 
 def _refuse_above(
-    gates: Gates, guarantee: Guarantee, totals: Sequence[Fraction], paths: Sequence[str] = ()
+    gates: Gates,
+    guarantee: Guarantee,
+    spent: Callable[[], Sequence[Fraction]],
+    paths: Sequence[str] = (),
 ) -> None:
-    """Refuse totals ε/m that are above the limit at the release's own m; `paths` name them."""
+    """Refuse totals ε/m that are above the limit at the release's own m; `paths` name them.
+
+    Without a limit nobody is asked what was spent.
+    """
     limit = gates.epsilon_limit
-    m = guarantee.neighborhood
-    above = [i for i, total in enumerate(totals) if limit is not None and total * m > limit]
-    if not above or limit is None:
+    if limit is None:
+        return
+    totals, m = spent(), guarantee.neighborhood
+    above = [i for i, total in enumerate(totals) if total * m > limit]
+    if not above:
         return
     worst = max(above, key=lambda i: totals[i])
     example = f", such as {paths[worst]}" if paths else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from dpkit.keystore.plans import plans_of_key
 from dpkit.pipeline.terms import Terms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dpkit.keystore.store import Keystore
     from dpkit.types import Key, Secret
     from dpkit.types.supply import Supply
@@ -30,6 +33,17 @@ def new_key(keystore: Keystore, terms: Terms, seed: Secret, supply: Supply) -> D
     supply.voice.notice(f"making the key: {terms.sanitizer.summary}")
     key = terms.sanitizer.fit(terms.rule.geometry, seed, supply)
     return DataKey(seal_key(keystore, key, terms.to_json()), key, terms)
+
+
+@contextmanager
+def fresh_key(keystore: Keystore, terms: Terms, seed: Secret, supply: Supply) -> Iterator[DataKey]:
+    """Make a key for a plan that is sealed meanwhile; destroy it where the plan is not."""
+    made = new_key(keystore, terms, seed, supply)
+    try:
+        yield made
+    except BaseException:
+        keystore.destroy(made.key_id)
+        raise
 
 
 def held_key(keystore: Keystore, key_id: str) -> DataKey:

@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 import os
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 from dpkit.audit.options import faces_wanted
 from dpkit.engines import LocalEngine
 from dpkit.engines.local import blas_core
-from dpkit.errors import DpkitError, UnlockError, UsageError
+from dpkit.errors import UnlockError, UsageError
 from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import SealedPlan, open_plan, seal_plan
-from dpkit.pipeline.budget import cost_of, reserved, reserved_images
+from dpkit.pipeline.budget import cost_of, refuse_overspent, reserved, reserved_images
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.company import find_companions, refuse_unmixable, within_sentence
-from dpkit.pipeline.data_key import held_key, new_key
+from dpkit.pipeline.data_key import fresh_key, held_key
+from dpkit.pipeline.partial import partial_folder
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.request import Gates
 from dpkit.pipeline.selfcheck import refuse_names_in_kept
@@ -38,8 +39,6 @@ from dpkit.types import Rows
 from dpkit.types.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dpkit.keystore.store import Keystore
     from dpkit.pipeline.budget import Cost, Reserved
     from dpkit.pipeline.request import ReleaseRequest
@@ -92,7 +91,7 @@ def begin(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: in
     output = Output(request.out)
     record = output.record()
     if record is None or not output.partial.exists():
-        with _partial_folder(output):
+        with partial_folder(output):
             return _begin_anew(request, keystore, voice, workers)
     if record.request != request.digest():
         raise UsageError(
@@ -151,7 +150,9 @@ def resume(out: Path, keystore: Keystore, gates: Gates | None = None) -> Run:
     state = ReleaseState(plan.release_id)
     gates = gates or Gates(**plan.settings["gates"])  # type: ignore[arg-type]  # sealed by us
     run = Run(output, state, keystore, plan, terms, open_key(sealed), source, gates)
-    return replace(run, reserved=reserved_images(run))
+    run = replace(run, reserved=reserved_images(run))
+    refuse_overspent(run)
+    return run
 
 
 def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, workers: int) -> Run:
@@ -181,17 +182,17 @@ def _begin_anew(request: ReleaseRequest, keystore: Keystore, voice: Voice, worke
     rows = cost.rows
     plan = make_plan(rows, terms.split, seed, _name_release(), _borders(request, terms))
     settings = _settings(request, terms, scanned, cost, dropped)
-    held = held or new_key(keystore, terms, seed, supply)
-    signing_key(keystore)  # made now, so that whoever publishes finds it
-    with reserved(keystore, plan.release_id, cost, request.gates):
-        sealed = seal_plan(keystore, plan, held.key_id, settings)
+    with nullcontext(held) if held else fresh_key(keystore, terms, seed, supply) as key:
+        signing_key(keystore)  # made now, so that whoever publishes finds it
+        with reserved(keystore, plan.release_id, cost, request.gates):
+            sealed = seal_plan(keystore, plan, key.key_id, settings)
     left.end()
     output, state = Output(request.out), ReleaseState(plan.release_id)
     output.begin(
         RunRecord(plan.release_id, sealed.sealed.object_id, keystore.uuid, request.digest())
     )
     source = FolderSource(request.source, terms.rule)
-    run = Run(output, state, keystore, sealed, terms, held.key, source, request.gates)
+    run = Run(output, state, keystore, sealed, terms, key.key, source, request.gates)
     return replace(run, reserved=reserved_images(run))
 
 
@@ -281,34 +282,3 @@ def _name_release() -> ReleaseName:
     release_id = base64.b32encode(os.urandom(10)).decode().lower()
     today = dt.datetime.now(dt.UTC).date().isoformat()
     return ReleaseName(release_id, today, fresh_secret())
-
-
-def _is_bare(folder: Path) -> bool:
-    """Say whether a folder is as a run leaves it that was killed before its plan was sealed."""
-    return all(
-        entry.name == "data" and entry.is_dir() and not any(entry.iterdir())
-        for entry in folder.iterdir()
-    )
-
-
-@contextmanager
-def _partial_folder(output: Output) -> Iterator[None]:
-    """Make the folder in which the release grows; a failed beginning takes it away again."""
-    if output.partial.exists() and not _is_bare(output.partial):
-        raise UsageError(
-            f"{output.partial} exists and is no unfinished release of this user",
-            remedy="move it away, or name another output with --out",
-        )
-    try:
-        (output.partial / "data").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DpkitError(
-            f"cannot write to {output.partial}: {error.strerror}", remedy="name another with --out"
-        ) from error
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            (output.partial / "data").rmdir()
-            output.partial.rmdir()
-        raise

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.audit.options import faces_wanted
 from dpkit.errors import UsageError
@@ -158,8 +158,8 @@ class ReleaseRequest:
 
     def _check_privacy(self) -> None:
         is_private = promises_privacy(self.sanitizer)
-        if is_private and self.gates.require:
-            raise_require(self.sanitizer)
+        if is_private:
+            refuse_figures(self.sanitizer, self.gates.require, self.gates.allow_unchanged or None)
         if self.gates.max_epsilon and not is_private:
             raise UsageError(
                 f"--max-epsilon is given, and {self.sanitizer.name} has no ε",
@@ -211,13 +211,21 @@ class ReleaseRequest:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def raise_require(sanitizer: Sanitizer) -> NoReturn:
-    """Refuse a condition on a release that promises differential privacy."""
-    raise UsageError(
-        f"--require cannot be given to {sanitizer.name}: whether its release is published would "
-        "depend on figures of originals, and that decision is not covered by ε",
-        remedy="leave it out, and read your private report",
-    )
+def refuse_figures(sanitizer: Sanitizer, require: str | None, allow_unchanged: int | None) -> None:
+    """Refuse limits on a release that promises differential privacy; None where none was given.
+
+    Raises
+    ------
+    UsageError
+        One was given: its figure is computed from originals.
+    """
+    given = {"--require": bool(require), "--allow-unchanged": allow_unchanged is not None}
+    for option in (name for name, is_given in given.items() if is_given):
+        raise UsageError(
+            f"{option} cannot be given to {sanitizer.name}: whether its release is published would "
+            "depend on figures of originals, and that decision is not covered by ε",
+            remedy="leave it out, and read your private report",
+        )
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

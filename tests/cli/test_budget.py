@@ -44,6 +44,12 @@ def reservations(invoke):
     return {name: labels[name] for name in labels if re.match("budget (?!secret)", name)}
 
 
+def living(invoke, kind):
+    """Return the ids of the objects of a kind that were not destroyed."""
+    listed = invoke("keys", "list", "--json").json["objects"]
+    return [o["object_id"] for o in listed if (o["kind"], o["state"]) == (kind, "active")]
+
+
 def cut_short(path):
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -123,7 +129,10 @@ class TestALimit:
 
     def test_is_an_option_of_private_sanitizers_alone(self, invoke):
         assert "--max-epsilon" in invoke("pixelate", "--help").out
-        assert "--allow-unchanged" not in invoke("pixelate", "--help").out
+        for word in ("--allow-unchanged", "--require"):
+            assert word not in invoke("pixelate", "--help").out
+            assert word in invoke("morph", "--help").out
+        assert "--audit-images" in invoke("pixelate", "--help").out
         assert "--max-epsilon" not in invoke("morph", "--help").out
 
     def test_holds_against_a_run_that_was_a_moment_faster(self, invoke, pixelate, monkeypatch):
@@ -137,6 +146,7 @@ class TestALimit:
         said = pixelate("one", *ONE, "--max-epsilon", 1, code=2)
         assert "3 images would have cost a total ε of up to 2" in said.err
         assert list(reservations(invoke)) == ["budget faster"]
+        assert living(invoke, "key") == []
 
 
 class TestAReservation:
@@ -168,7 +178,9 @@ class TestAReservation:
             patch.setattr(PREPARE, "seal_plan", interrupted)
             pixelate("one", code=130)
         assert reservations(invoke) == {}
+        assert living(invoke, "key") == []
         assert pixelate("one").json["epsilon_totals"] == {"1": 24}
+        assert len(living(invoke, "key")) == 1
 
     def test_is_made_once_where_an_earlier_run_was_killed_while_it_decoded(
         self, pixelate, tmp_path
@@ -227,11 +239,14 @@ class TestAReservation:
 
 
 class TestADecisionToPublish:
-    def test_cannot_be_made_by_figures_of_originals(self, invoke, pixelate, images):
-        said = pixelate("one", *ONE, "--require", "worst_ssim < 0.3", code=2).err
-        assert "not covered by ε" in said
+    @pytest.mark.parametrize(
+        "words", [("--require", "worst_ssim < 0.3"), ("--allow-unchanged", 1)], ids=lambda w: w[0]
+    )
+    def test_cannot_be_made_by_figures_of_originals(self, invoke, pixelate, images, words):
+        assert "no such option" in pixelate("one", *ONE, *words, code=2).err.casefold()
         invoke("prepare", "pixelate", images, *ONE, "-o", "one")
-        said = invoke("publish", "one", "--require", "worst_ssim < 0.3", code=2).err
+        said = invoke("publish", "one", *words, code=2).err
+        assert f"{words[0]} cannot be given to pixelate" in said
         assert "not covered by ε" in said
 
     def test_does_not_depend_on_rows_that_equal_their_originals(self, invoke, tmp_path):

@@ -130,8 +130,9 @@ def test_what_was_reserved_later_does_not_count_until_a_release(budget, marks):
 def test_the_releases_that_hold_an_image_are_told(budget, marks):
     budget.reserve("r-1", "pixelate", marks[:2], ONE)
     budget.reserve("r-2", "pixelate", marks[1:], ONE)
-    assert budget.releases(marks[:1]) == ("r-1",)
-    assert budget.releases(marks[1:2]) == ("r-1", "r-2")
+    assert budget.history(marks[:1])[1] == ("r-1",)
+    assert budget.history(marks[1:2])[1] == ("r-1", "r-2")
+    assert budget.history(marks[:2])[0] == budget.spent(marks[:2])
 
 
 def test_reserving_again_changes_nothing(store, budget, marks):
@@ -276,7 +277,7 @@ def test_a_reservation_that_is_not_as_the_page_says_is_refused(store, budget, ma
     for use in (
         lambda: budget.spent(marks),
         lambda: budget.reservation("r-1"),
-        lambda: budget.releases(marks),
+        lambda: budget.history(marks),
     ):
         with pytest.raises(IntegrityError, match="its label says"):
             use()

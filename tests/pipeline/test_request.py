@@ -75,6 +75,8 @@ def test_what_is_published_under_a_guarantee_hangs_on_no_figure_of_originals(aud
     private = replace(REQUEST, sanitizer=SANITIZERS["pixelate"]())
     with pytest.raises(UsageError, match="not covered by ε"):
         replace(private, gates=Gates(require="worst_ssim < 0.3"), audit=audit)
+    with pytest.raises(UsageError, match="--allow-unchanged cannot be given"):
+        replace(private, gates=Gates(allow_unchanged=1), audit=audit)
 
 
 @pytest.mark.parametrize("wrong", [{"max_bad": 1.5}, {"max_bad": -0.1}, {"allow_unchanged": -1}])
