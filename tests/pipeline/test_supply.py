@@ -213,6 +213,7 @@ def test_a_killed_fit_goes_on_and_gives_the_release_of_an_uninterrupted_one(
     verify(published.release)
 
 
+@pytest.mark.slow
 def test_a_key_encodes_new_images_and_is_not_fitted_again(learned, keystore, request_of):
     first = make_release(request_of(learned()), keystore)
     made = request_of(learned(), out="later", key_id=first.key_id)
