@@ -29,6 +29,7 @@ import torch
 
 from dpkit.errors import UsageError
 from dpkit.kernels.hold import hold
+from dpkit.nets.answers import probabilities_of
 from dpkit.nets.cut import Cut, layer_names, logits_through, one_thread
 from dpkit.sweep.said import Judge
 
@@ -124,7 +125,8 @@ def sweep_hold(
     Raises
     ------
     UsageError
-        A layer does not exist or does not run once, or the network cannot take the images.
+        A layer does not exist or does not run once, the network cannot take the images, or an
+        answer is no number.
     """
     try:
         _check_order(network, plan)
@@ -188,7 +190,7 @@ class _Asked:
         self._parts: list[NDArray[np.float64]] = []
 
     def add(self, logits: Tensor) -> None:
-        self._parts.append(logits.double().softmax(dim=1).numpy())
+        self._parts.append(probabilities_of(logits))
 
     def joined(self) -> NDArray[np.float64]:
         """Return probabilities [n,classes]."""

@@ -203,6 +203,12 @@ class TestRefused:
         with pytest.raises(UsageError, match=message):
             swept(network, sample, plan)
 
+    def test_is_a_network_whose_answers_are_no_numbers(self, sample):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)).eval()
+        network[1].weight.data.fill_(3e38)
+        with pytest.raises(UsageError, match=r"no number.*see --normalize"):
+            swept(network, sample, HoldPlan(("1",), (2,)))
+
     def test_are_images_that_the_network_cannot_take(self, network, sample):
         small = Sample(sample.images[:, :, :4, :4].copy(), ())
         with pytest.raises(UsageError, match="cannot take images of 3x4x4"):
