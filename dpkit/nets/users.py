@@ -50,7 +50,7 @@ def users_network(name: str) -> nn.Module:
             raise ValueError(f"your code of network {name!r} fails: {_said(error)}") from None
     if not isinstance(made, nn.Module):
         raise ValueError(f"network {name!r} makes a {type(made).__name__}, no torch module")  # noqa: TRY004 (as of every network)
-    made.forward = _answering_for(made.forward, name)  # type: ignore[method-assign]  # of this one
+    made.forward = _answering_for(made.forward, name)
     return made
 
 

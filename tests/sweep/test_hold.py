@@ -181,8 +181,8 @@ class TestRefused:
             ({"windows": ()}, "needs layers and windows"),
             ({"windows": (0, 1)}, "a window of 0 holds no sample"),
             ({"cascades": ((("a", 1), ("b", 0)),)}, "a window of 0 holds no sample"),
-            ({"degree": 0.0}, "degree 0.0 is not above 0"),
-            ({"degree": float("nan")}, "degree nan is not above 0"),
+            ({"degree": 1e-30}, "degree 1e-30 is not 0.01 or more"),
+            ({"degree": float("nan")}, "degree nan is not 0.01 or more"),
         ],
     )
     def test_is_a_plan_that_says_nothing(self, given, message):
