@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class LabelledImages:
-    """Images that are there already; `asked` lists every row that was read."""
+    """Images that are there already; `asked` lists the rows that were read, `damaged` the bad."""
 
     stack: np.ndarray
     labels: np.ndarray
     parts: tuple[Part, ...]
     groups: np.ndarray
     asked: list[int] = field(default_factory=list)
+    damaged: tuple[int, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -31,6 +32,9 @@ class LabelledImages:
     def pixels(self, rows):
         self.asked += rows.tolist()
         return self.stack[rows]
+
+    def readable(self, rows):
+        return ~np.isin(rows, self.damaged)
 
 
 class KeptCheckpoints:

@@ -9,7 +9,8 @@
 An image is one stream of samples, in the order of its memory; its last window may be short. Of the
 samples of a window that are not zero, the largest that is not above the mean and the least that is
 come into question. The nearer of the two, by |k x - S|, fills the window, and of two equally near
-ones the lower: exactly so for whole numbers, in float64 for others. Windows of zeros stay zero.
+ones the lower: exactly so for whole numbers, in float64 for others. Windows of zeros stay
+zero; of floats it is +0.0, whatever the sign of theirs.
 """
 
 from __future__ import annotations
@@ -231,4 +232,4 @@ def _choose(samples: NDArray[Any], limits: NDArray[Any], zero: Any) -> Any:
         low = max(low, x if (x != 0) & (x <= limits[2]) else limits[0])
         high = min(high, x if (x != 0) & (x > limits[2]) else limits[1])
     nearer = low if total - count * low <= count * high - total else high
-    return nearer if count else samples[0]  # of zeros
+    return nearer if count else zero

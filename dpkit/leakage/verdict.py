@@ -7,14 +7,15 @@ and for sample-and-hold how much of an image is still there, for pixelation what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from math import prod
+from typing import TYPE_CHECKING, Final, cast
 
 from dpkit.leakage.mix_bounds import expected_unchanged, percent
 from dpkit.leakage.morph_bounds import known_images_sentence
 from dpkit.leakage.pixelate_bounds import promise_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dpkit.types import Geometry, Json
 
@@ -58,9 +59,11 @@ def mix_verdict(parameters: Mapping[str, Json], geometry: Geometry, _images: int
     return sentence
 
 
-def hold_verdict(parameters: Mapping[str, Json], _geometry: Geometry, _images: int) -> str:
+def hold_verdict(parameters: Mapping[str, Json], geometry: Geometry, _images: int) -> str:
     """Say that a sample of every window is still there, and that nothing is secret."""
-    window = "" if parameters.get("degree") else f" of {parameters['window']} samples"
+    samples = prod(cast("Sequence[int]", parameters.get("map_shape")) or (geometry.elements,))
+    longest = min(cast("int", parameters["window"]), samples)  # a longer one is the whole stream
+    window = "" if parameters.get("degree") else f" of {longest} samples"
     what = "feature map" if parameters.get("layer") else "image"
     return (
         f"One sample of every window{window} of the {what} is released as it is, and no secret "

@@ -89,6 +89,10 @@ def find_layer(network: nn.Module, name: str) -> nn.Module:
     raise ValueError(f"no layer {name[:80]!r}; the layers are {', '.join(known[:NAMED])}{rest}")
 
 
+class UnfitError(ValueError):
+    """What enters a layer, or is to take its place, is not what a cut can have there."""
+
+
 class Cut:
     """A network that is cut before one layer.
 
@@ -161,11 +165,11 @@ def one_thread() -> Iterator[None]:
 
 def _replaced(name: str, inputs: tuple[Any, ...], replace: Replace) -> Tensor:
     if not inputs or not isinstance(inputs[0], Tensor):
-        raise ValueError(f"layer {name!r} is not given a tensor")
+        raise UnfitError(f"layer {name!r} is not given a tensor")
     replaced = replace(inputs[0])
     if replaced.shape != inputs[0].shape:
         before, after = list(inputs[0].shape), list(replaced.shape)
-        raise ValueError(f"input of layer {name!r} is {before}, its replacement {after}")
+        raise UnfitError(f"input of layer {name!r} is {before}, its replacement {after}")
     return replaced
 
 

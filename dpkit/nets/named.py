@@ -16,16 +16,16 @@ from __future__ import annotations
 import json
 import math
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import torch
 
 from dpkit.nets import CLASSIFIERS
 from dpkit.nets.inferred import inferred_sizes
+from dpkit.nets.users import users_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -124,19 +124,12 @@ def _is_size(value: object) -> bool:
 
 
 def _users(name: str, network: str | None) -> nn.Module:
-    """Make a network by code that the user has named; a file's own word imports nothing."""
+    """Make a network by the user's code (`users`); a file's own word imports nothing."""
     module, _, attribute = name.partition(":")
-    if network is None or not attribute:
+    if network is None or not module or not attribute:
         known = ", ".join(CLASSIFIERS)
         raise ValueError(f"network {name[:80]!r} is not one of {known}, nor module:factory")
-    try:
-        factory: Callable[[], Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"network {name!r} cannot be imported ({error})") from None
-    made = factory()
-    if not isinstance(made, torch.nn.Module):
-        raise ValueError(f"network {name!r} makes a {type(made).__name__}, no torch module")  # noqa: TRY004 (as everything here)
-    return made
+    return users_network(name)
 
 
 def _load(made: nn.Module, name: str, arrays: Arrays) -> None:

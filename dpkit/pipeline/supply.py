@@ -57,6 +57,8 @@ class SourceImages:
         fits = len(rows) * geometry.elements * geometry.pixel_dtype.itemsize <= MOST_KEPT
         self._kept = np.zeros(shape, geometry.pixel_dtype) if fits else None
         self._is_kept = np.zeros(len(rows), np.bool_)
+        self._was_read = np.zeros(len(rows), np.bool_)
+        self._is_bad = np.zeros(len(rows), np.bool_)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -70,10 +72,18 @@ class SourceImages:
         self._is_kept[rows] = True
         return np.asarray(self._kept[rows])
 
+    def readable(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which images can be read, [k]; each one is tried once."""
+        for row in rows[~self._was_read[rows]]:
+            self.pixels(row[None])
+        return np.asarray(~self._is_bad[rows])
+
     def _decoded(self, row: int) -> NDArray[Any]:
+        self._was_read[row] = True
         try:
             return self._source.decode(self._rows.paths[row], self._rows.sha256[row].tobytes())
         except UnreadableImageError:
+            self._is_bad[row] = True
             geometry = self._source.geometry
             shape = (geometry.height, geometry.width, geometry.channels)
             return np.zeros(shape, geometry.pixel_dtype)

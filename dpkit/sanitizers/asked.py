@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from dpkit.errors import DpkitError, UnlockError, UsageError
-from dpkit.nets.cut import Cut, one_thread
+from dpkit.nets.answers import probabilities_of
+from dpkit.nets.cut import Cut, logits_through, one_thread
 from dpkit.nets.named import build_network
 
 if TYPE_CHECKING:
@@ -77,10 +78,12 @@ class Asked:
         ------
         ValueError
             The network cannot take the images.
+        UsageError
+            Its answer is no number.
         """
         with one_thread(), torch.no_grad():
             pairs = zip(self._images(pixels), values, strict=True)
-            return np.stack([self._logits(*pair).double().softmax(-1)[0].numpy() for pair in pairs])
+            return np.concatenate([probabilities_of(self._logits(*pair)) for pair in pairs])
 
     def straight(self) -> Cut:
         """Return the same cut for whoever differentiates with respect to the images."""
@@ -89,8 +92,7 @@ class Asked:
     def _logits(self, image: Tensor, values: NDArray[Any]) -> Tensor:
         given = torch.from_numpy(np.asarray(values, np.float32))
         if self._cut is None:
-            logits: Tensor = self._network(given[None] / self._peak)
-            return logits
+            return logits_through(self._network, given[None] / self._peak)
         return self._cut.logits(image, lambda maps: given.reshape(maps.shape))
 
     def _images(self, pixels: NDArray[Any]) -> list[Tensor]:
@@ -165,8 +167,10 @@ def finite(maps: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         values = maps.astype(dtype)
     if not np.isfinite(values).all():
+        is_narrow = bool(np.isfinite(maps).all())
         raise DpkitError(
-            f"a value of the feature map is no number in {dtype}", remedy="use --dtype float32"
+            f"a value of the feature map is no number in {dtype}",
+            remedy="use --dtype float32" if is_narrow else "see --normalize and the weights",
         )
     return values
 

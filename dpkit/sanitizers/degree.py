@@ -21,6 +21,7 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.kernels.hold import hold
+from dpkit.sanitizers.asked import finite
 from dpkit.sanitizers.hold_words import SAMPLE, SHARE
 
 if TYPE_CHECKING:
@@ -78,23 +79,30 @@ def window_for(asked: Asked, pixels: NDArray[Any], values: NDArray[Any], degree:
 
 def search(
     asked: Asked, images: TrainingImages, dtype: np.dtype[Any], degree: float
-) -> list[Tried]:
-    """Try every window on a sample of the images: those at equal distances, by row number.
+) -> tuple[list[Tried], int]:
+    """Try every window on a sample of the images; return the figures, and of how many images.
 
-    No image of the test part is looked at, where there are others.
+    The sample is of images at equal distances, by row number, less those that cannot be read. No
+    image of the test part is looked at, where there are others.
+
+    Raises
+    ------
+    UsageError
+        None of the sample can be read.
+    DpkitError
+        A value of a feature map is beyond its type.
     """
     found = []
     for row in _sample(images):
         pixels = images.pixels(row[None])
-        values = asked.plain(pixels).astype(dtype)
+        values = finite(asked.plain(pixels), dtype)
         found.append(list(ratios(asked, pixels, values)))
     windows = [window for window, _ in found[0]]
     left = np.array([[ratio for _, ratio in tried] for tried in found])
     fell = (left <= 2.0**-degree).mean(axis=0)
     columns = (windows, fell.tolist(), np.median(left, axis=0).tolist())
-    return [
-        (n, round(share, 4), round(middle, 6)) for n, share, middle in zip(*columns, strict=True)
-    ]
+    tried = [(n, round(share, 4), round(left, 6)) for n, share, left in zip(*columns, strict=True)]
+    return tried, len(found)
 
 
 def smallest(tried: list[Tried], degree: float) -> int:
@@ -120,4 +128,8 @@ def _sample(images: TrainingImages) -> NDArray[np.int64]:
     rows = np.flatnonzero(np.array([part != "test" for part in images.parts], np.bool_))
     rows = rows if len(rows) else np.arange(len(images))
     places = np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).astype(np.int64)
-    return np.asarray(rows[places], np.int64)
+    sample = rows[places].astype(np.int64)
+    readable = np.asarray(sample[images.readable(sample)])
+    if not len(readable):
+        raise UsageError("a degree needs images to be measured on, and none of them can be read")
+    return readable

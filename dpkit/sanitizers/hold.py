@@ -15,7 +15,7 @@ and on which images (`degree`). Where no layer is named the image itself is held
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy as np
 from dpkit.errors import DpkitError, UsageError
 from dpkit.sanitizers import hold_words
 from dpkit.sanitizers.base import ImageSanitizer, param
+from dpkit.sanitizers.hold_rules import require_sound
 from dpkit.sanitizers.normalization import parse
 from dpkit.types import Key, SanitizedBatch
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from dpkit.types import Geometry, ImageBatch, Json, Secret
     from dpkit.types.supply import Need, Supply
 
-MOST_DEGREE: Final = 64.0  # 2^-64 is nothing of a probability in any network's arithmetic
-MOST_WINDOW: Final = 2**31 - 1
-MOST_SIDE: Final = 65535  # of a released row, as the release's format has it
 _TILE_BYTES: Final = 2**22  # 4 MiB of values at once
 _TILE_IMAGES: Final = 4096
 _TILE_MAPS: Final = 64  # images go through a network one at a time
@@ -96,29 +94,15 @@ class Hold(ImageSanitizer):
     tried: tuple[tuple[float, ...], ...] = param(
         (),
         help="Of each window that was tried: its samples, the share of images that reached the "
-        "degree, and the median of what was left of the probability.",
+        "degree, and the median of what was left of the probability; nothing of few images.",
         is_found=True,
     )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, choices = getattr(self, field.name), field.metadata["choices"]
-            if choices and value not in choices:
-                raise UsageError(f"{_option(field.name)} {value!r} is not {' or '.join(choices)}")
         object.__setattr__(self, "degree", float(self.degree))  # JSON may say 1
         object.__setattr__(self, "map_shape", tuple(self.map_shape))
         object.__setattr__(self, "tried", tuple(tuple(row) for row in self.tried))
-        if not 1 <= self.window <= MOST_WINDOW:
-            raise UsageError(f"--window {self.window} is not within 1 to {MOST_WINDOW}")
-        if not 0 <= self.degree <= MOST_DEGREE:
-            raise UsageError(f"--degree {self.degree} is not within 0 to {MOST_DEGREE:g}")
-        if self.normalize:
-            parse(self.normalize)
-        if not self.needs and (self.network or self.normalize):
-            raise UsageError(
-                "--network and --normalize are for a network, and none is asked for",
-                remedy="name a --layer, or a --degree",
-            )
+        require_sound(self)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -149,7 +133,7 @@ class Hold(ImageSanitizer):
             )
 
     def notices(self, geometry: Geometry) -> list[str]:
-        """Say that there is no secret, and what a window leaves."""
+        """Say that there is no secret, and what a window leaves; what is found `completed` says."""
         return hold_words.notices(self, geometry)
 
     def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
@@ -159,6 +143,8 @@ class Hold(ImageSanitizer):
     def completed(self, geometry: Geometry, supply: Supply) -> Hold:
         """Return the sanitizer with what its network says of itself, and the window it needs.
 
+        The supply's voice says what was found.
+
         Raises
         ------
         UsageError
@@ -166,26 +152,9 @@ class Hold(ImageSanitizer):
         """
         if not self.needs:
             return self
-        from dpkit.sanitizers.asked import Asked, network_of, weights_in_key  # noqa: PLC0415 (loads torch, not for --help)
+        from dpkit.sanitizers.hold_found import found  # noqa: PLC0415 (loads torch, not for --help)
 
-        weights = supply.weights
-        if weights is None:
-            raise UsageError("no network is named", remedy="name its weights with --model FILE")
-        network = network_of(weights, self.network, self.normalize)  # the file's words name no code
-        known = replace(
-            self,
-            network=self.network or weights.metadata["network"],
-            normalize=self.normalize or weights.metadata.get("normalize", "none"),
-            model_sha256=weights.sha256,
-            largest_weight=max(a.nbytes for a in weights_in_key(weights).values()),
-        )
-        try:
-            asked = Asked(network, self.layer, geometry.peak)
-            shape = asked.plain(_black(geometry)).shape[1:]
-            shaped = replace(known, map_shape=_checked(shape) if self.layer else ())
-            return _searched(shaped, asked, geometry, supply)
-        except ValueError as error:
-            raise UsageError(str(error), remedy="see --layer, and --size of the images") from None
+        return found(self, geometry, supply)
 
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
         """Make the key: the network's weights, where one is needed, and no secret of its own."""
@@ -296,9 +265,8 @@ class Hold(ImageSanitizer):
             return None
         from dpkit.sanitizers.straight import straight_through  # noqa: PLC0415 (loads torch, not for --help)
 
-        if self.is_by_image:
-            return straight_through(self._asked(key, geometry), self.map_shape, 1)
-        return straight_through(self._asked(key, geometry), self.map_shape, self.window)
+        window = 1 if self.is_by_image else self.window
+        return straight_through(self._asked(key, geometry), self.map_shape, window)
 
     def training(self, geometry: Geometry) -> dict[str, Json]:  # noqa: ARG002 (the protocol's signature)
         """Say what can learn: whatever learns from what was held."""
@@ -323,31 +291,3 @@ class Hold(ImageSanitizer):
         from dpkit.sanitizers.asked import asked_of  # noqa: PLC0415 (loads torch, not for --help)
 
         return asked_of(key, (self.network, self.normalize, self.layer), geometry.peak)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _black(geometry: Geometry) -> NDArray[Any]:
-    shape = (1, geometry.height, geometry.width, geometry.channels)
-    return np.zeros(shape, geometry.pixel_dtype)
-
-
-def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
-    if max(shape) > MOST_SIDE:
-        raise ValueError(f"the layer is given {shape}: a side is above {MOST_SIDE}")
-    return shape
-
-
-def _searched(hold: Hold, asked: Asked, geometry: Geometry, supply: Supply) -> Hold:
-    """Return the sanitizer with the windows tried, and the one for the release."""
-    if not hold.degree:
-        return hold
-    from dpkit.sanitizers.degree import search, smallest  # noqa: PLC0415 (loads torch, not for --help)
-
-    if supply.images is None or len(supply.images) == 0:
-        raise UsageError("a degree needs images to be measured on")
-    tried = search(asked, supply.images, hold.values_dtype(geometry), hold.degree)
-    window = 1 if hold.is_by_image else smallest(tried, hold.degree)
-    return replace(hold, tried=tuple(tried), window=window)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from dpkit.types.evidence import LEAST_IMAGES
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dpkit.sanitizers.degree import Tried
     from dpkit.sanitizers.hold import Hold
     from dpkit.types import Geometry, Json
 
@@ -23,18 +28,53 @@ _NEAREST: Final = (
 
 
 def notices(hold: Hold, geometry: Geometry) -> list[str]:
-    """Say that nothing is secret, how many samples stay, and of which the degree was measured."""
-    found = [_NOTHING_HIDDEN]
-    if not hold.degree:
-        found.append(_kept(hold, geometry))
-    if hold.is_by_image and hold.tried:
-        reached = max(share for _, share, _ in hold.tried)
+    """Say that nothing is secret, and how many samples stay where that is known."""
+    return [_NOTHING_HIDDEN] if hold.degree else [_NOTHING_HIDDEN, _kept(hold, geometry)]
+
+
+def found_notices(hold: Hold, window: int, tried: Sequence[Tried], count: int) -> list[str]:
+    """Say which window the search chose, by which figures, and whether they are published.
+
+    Parameters
+    ----------
+    window
+        For the release; each image has its own where the sanitizer says so.
+    tried, count
+        As `degree.search` returns them: all windows, and of how many images.
+    """
+    found = [_by_image(tried, count) if hold.is_by_image else _chosen(hold, window, tried, count)]
+    if count < LEAST_IMAGES:
         found.append(
-            f"each image has the smallest window at which the degree is reached; at "
-            f"{1 - reached:.0%} or fewer of the images measured none does, and such an image is "
-            "held whole"
+            "the figures of the windows tried are not published, as a figure of fewer than "
+            f"{LEAST_IMAGES} images may be that of one"
         )
     return found
+
+
+def _by_image(tried: Sequence[Tried], count: int) -> str:
+    reached = max(share for _, share, _ in tried)
+    return (
+        "each image has the smallest window at which the degree is reached; at "
+        f"{1 - reached:.0%} or fewer of the images measured ({count:,}) none does, and such an "
+        "image is held whole"
+    )
+
+
+def _chosen(hold: Hold, window: int, tried: Sequence[Tried], count: int) -> str:
+    share, middle = next((share, middle) for n, share, middle in tried if n == window)
+    return (
+        f"window for the degree {hold.degree:g}: {window:,} samples; {share:.0%} of the images "
+        f"measured ({count:,}) reach it, and the median image keeps {middle:.2g} of its class's "
+        "probability"
+    )
+
+
+def picture_notice(layer: str) -> str:
+    """Say that a feature map is no more than the picture."""
+    return (
+        f"the layer {layer} is given the picture itself, or its channels on another scale: what is "
+        "released is the picture, held; name a later layer"
+    )
 
 
 def _kept(hold: Hold, geometry: Geometry) -> str:
@@ -42,9 +82,10 @@ def _kept(hold: Hold, geometry: Geometry) -> str:
         return f"one of every {hold.window} samples of a feature map is released as it is"
     channels, height, width = hold.values_shape(geometry)
     samples = channels * height * width
+    window = min(hold.window, samples)
     return (
-        f"up to {-(-samples // hold.window)} of each image's {samples} samples are released as "
-        f"they are, one of every {hold.window}"
+        f"up to {-(-samples // window)} of each image's {samples} samples are released as they "
+        f"are, one of every {window}"
     )
 
 

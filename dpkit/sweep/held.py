@@ -89,6 +89,6 @@ def hold_folder(request: HoldRequest, voice: Voice) -> Held:
     sweep = sweep_hold(asked.network, sample, asked.classes, request.plan, voice)
     held = Held(sweep, request, asked.sha256)
     if request.out is not None:
-        facts = json.dumps(held.facts(), indent=2, sort_keys=True).encode()
+        facts = json.dumps(held.facts(), indent=2, sort_keys=True, allow_nan=False).encode()
         write_folder(request.out, {"sweep.json": facts + b"\n", "sweep.svg": held_plot(sweep)})
     return held

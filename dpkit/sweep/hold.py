@@ -29,7 +29,9 @@ import torch
 
 from dpkit.errors import UsageError
 from dpkit.kernels.hold import hold
+from dpkit.nets.answers import probabilities_of
 from dpkit.nets.cut import Cut, layer_names, logits_through, one_thread
+from dpkit.sanitizers.hold_rules import LEAST_DEGREE
 from dpkit.sweep.said import Judge
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class HoldPlan:
     Raises
     ------
     UsageError
-        Nothing is to be swept, a window is below 1, or a degree is not above 0.
+        Nothing is to be swept, a window is below 1, or a degree is below 0.01.
     """
 
     layers: tuple[str, ...]
@@ -68,8 +70,8 @@ class HoldPlan:
         least = min((*self.windows, *(n for steps in self.cascades for _, n in steps)))
         if least < 1:
             raise UsageError(f"a window of {least} holds no sample", remedy="give 1 or more")
-        if not 0 < self.degree < math.inf:
-            raise UsageError(f"degree {self.degree} is not above 0", remedy="such as 1")
+        if not LEAST_DEGREE <= self.degree < math.inf:
+            raise UsageError(f"degree {self.degree} is not {LEAST_DEGREE:g} or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ def sweep_hold(
     Raises
     ------
     UsageError
-        A layer does not exist or does not run once, or the network cannot take the images.
+        A layer does not exist or does not run once, the network cannot take the images, or an
+        answer is no number.
     """
     try:
         _check_order(network, plan)
@@ -188,7 +191,7 @@ class _Asked:
         self._parts: list[NDArray[np.float64]] = []
 
     def add(self, logits: Tensor) -> None:
-        self._parts.append(logits.double().softmax(dim=1).numpy())
+        self._parts.append(probabilities_of(logits))
 
     def joined(self) -> NDArray[np.float64]:
         """Return probabilities [n,classes]."""

@@ -45,14 +45,18 @@ class Split:
 def split(images: TrainingImages, seed: int) -> Split:
     """Return the labelled rows that learn and those that decide; no group is in both.
 
+    Images that cannot be read are in neither.
+
     Raises
     ------
     UsageError
         There are too few of either.
     """
     parts, known = np.array(images.parts), images.labels >= 0
-    train = np.flatnonzero((parts == "train") & known)
-    deciding = np.flatnonzero((parts == "validation") & known)
+    train, deciding = (
+        rows[images.readable(rows)]
+        for rows in (np.flatnonzero((parts == part) & known) for part in ("train", "validation"))
+    )
     came_from = "validation part"
     if not len(deciding):
         train, deciding = _tenth(train, images.groups, seed)

@@ -49,6 +49,9 @@ class TrainingImages(Protocol):
     def pixels(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return images u8 or u16 [k,h,w,c]; one that cannot be read is black."""
 
+    def readable(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which images can be read, [k]: a black one must not be learned from."""
+
 
 class Checkpoints(Protocol):
     """Where a long fit leaves its state, so that a killed one goes on; sealed, never in the clear.

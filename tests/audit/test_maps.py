@@ -77,6 +77,7 @@ class TestTheQuickAudit:
         assert [point.known for point in result.pairs] == [30, 120]
         assert result.pairs_needed["0.5"] == 30
 
+    @pytest.mark.slow
     def test_what_the_key_holder_reaches_is_no_part_of_the_verdict(self):
         alone = audited(SECRET.subject, Options(mode="quick", attacks=("white-box",)))
         assert {a.rung for a in alone.attacks if a.state == "succeeded"} == {"A8"}

@@ -61,6 +61,7 @@ class TestAPublishedRelease:
         assert "dpkit audit RELEASE SOURCE" in ran.err
         invoke("audit", released, elsewhere, "--quick")
 
+    @pytest.mark.slow
     def test_takes_some_attacks_by_name(self, invoke, released):
         ran = invoke("audit", released, "--attacks", "repeated-blocks", "--json")
         assert ran.json["attacks"] >= 1
@@ -129,10 +130,12 @@ class TestTwoMixedReleasesOfTheSameImages:
         seen = next(one for one in attacks if one["name"] == "view")
         return seen["images"]["ncc"]["mean"]["value"]
 
+    @pytest.mark.slow
     def test_are_named_where_only_one_is_at_hand(self, invoke, mixed):
         _, second = mixed
         assert "which is not at hand" in invoke("audit", second, "--quick").err
 
+    @pytest.mark.slow
     def test_must_be_of_the_same_kind_and_not_the_same(self, invoke, mixed, released):
         _, second = mixed
         words = ("audit", second, "--quick", "--earlier")
@@ -188,6 +191,7 @@ class TestAConditionOnAPublishedRelease:
         ran = invoke("audit", released, "--quick", "--require", "verdict != broken", code=4)
         assert "verdict is broken" in ran.err
 
+    @pytest.mark.slow
     def test_never_passes_where_attacks_were_left_out(self, invoke, released):
         words = ("--attacks", "view", "--require", "worst_ssim <= 1")
         assert "whole suite" in invoke("audit", released, *words, code=2).err
@@ -220,6 +224,7 @@ class TestBeforePublication:
         ran = invoke("morph", images, "--audit", "none", "--require", "verdict != broken", code=2)
         assert "--require needs an audit" in ran.err
 
+    @pytest.mark.slow
     def test_the_release_is_the_same_bytes_again(self, invoke, images, tmp_path):
         """Timings stand in private reports only; a cached control leaves no trace."""
         words = ("morph", images, "--kappa", 64, "--audit", "quick")

@@ -419,6 +419,7 @@ class TestAHostileDeveloper:
                 (released / again).write_bytes(whole)
         invoke("verify", released)
 
+    @pytest.mark.slow
     def test_signing_anew_fails_where_the_signer_is_known(self, invoke, released, images, tmp_path):
         known = json.loads((released / "manifest.json").read_text())["signer"]["fingerprint"]
         invoke("morph", images, *KAPPA, "-o", "forged", "--keystore", tmp_path / "own.dpks")

@@ -83,6 +83,7 @@ class TestARelease:
         assert report["round_trip"] is None
         assert "Eqs. 8, 9" in {bound["equation"] for bound in report["bounds"]}
 
+    @pytest.mark.slow
     def test_two_runs_differ(self, invoke, images, released, tmp_path):
         invoke("mix", images, *FEW, "--allow-remix", "--out", tmp_path / "second")
         one, two = (
@@ -96,6 +97,7 @@ class TestARelease:
         invoke("mix", images, *FEW)
         assert contents(images) == before
 
+    @pytest.mark.slow
     def test_is_the_same_on_any_number_of_workers_and_in_parts(
         self, invoke, images, tmp_path, contents
     ):
@@ -193,6 +195,7 @@ class TestRefused:
         assert "--allow-remix" in said
 
     @pytest.mark.usefixtures("released")
+    @pytest.mark.slow
     def test_unless_it_is_allowed_and_then_stated(self, invoke, images, tmp_path):
         invoke("mix", images, *FEW, "--out", "second", code=2)
         invoke("mix", images, *FEW, "--out", "second", "--allow-remix")

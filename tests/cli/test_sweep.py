@@ -106,7 +106,7 @@ class TestRefused:
             (("--cascade", "features.3"), "'features.3' is not understood"),
             (("--cascade", "features.3:1,features.6"), "is not understood"),
             (("--cascade", "features.6:1,features.3:1"), "each layer once, in order"),
-            (("--degree", "-1"), "degree -1.0 is not above 0"),
+            (("--degree", "-1"), "degree -1.0 is not 0.01 or more"),
             (("--model", "gone.pt"), "gone.pt is no file"),
             (("--model", "net.pt"), "does not say which network it is"),
             (("--network", "vgg11_bn"), "weights"),

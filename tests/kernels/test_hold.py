@@ -69,6 +69,15 @@ def test_windows_above_the_limit_are_held_alike(dtype, monkeypatch):
         assert np.array_equal(held(samples, window), values)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+@pytest.mark.parametrize("window", [1, 8, 100])
+def test_a_window_of_zeros_is_of_positive_ones_on_every_path(dtype, window, monkeypatch):
+    samples = np.full((2, 200), -0.0, dtype)
+    assert not np.signbit(held(samples, window)).any()
+    monkeypatch.setitem(LARGEST_SIDE_BY_SIDE, "f", 0)
+    assert not np.signbit(held(samples, window)).any()
+
+
 @given(streams, windows)
 @example(np.array([[3, 5]], "u1"), 2)
 def test_any_stream_is_held_as_the_loops_hold_it(samples, window):

@@ -56,6 +56,15 @@ def test_hold_is_told_what_stays_and_that_nothing_is_secret():
     assert found.startswith("One sample of every window of the feature map is released")
 
 
+def test_a_window_of_hold_is_no_longer_than_the_stream():
+    given = {"window": 100_000, "degree": 0.0, "layer": "", "map_shape": ()}
+    assert "every window of 100000 samples" in verdict("hold", given, PAPER, 100)
+    small = Geometry(3, 32, 32, 8)
+    assert "every window of 3072 samples of the image" in verdict("hold", given, small, 100)
+    given |= {"layer": "features.3", "map_shape": (8, 4, 4)}
+    assert "every window of 128 samples of the feature map" in verdict("hold", given, small, 100)
+
+
 def test_mix_has_no_count_of_known_images():
     assert known_images_sentence({"Lb": 24, "Wb": 24}, PAPER, 100) == ""
 

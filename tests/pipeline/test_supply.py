@@ -22,7 +22,11 @@ from dpkit.nets import REMOTES
 from dpkit.pipeline import ReleaseRequest, make_release
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.state import state_root
+from dpkit.pipeline.supply import MOST_KEPT, SourceImages
 from dpkit.plan import Split
+from dpkit.readers.choice import ReadOptions, choose_rule
+from dpkit.readers.folder import FolderSource
+from dpkit.readers.scan import ScanOptions, scan
 from dpkit.release.inspect import grid
 from dpkit.release.read import Release
 from dpkit.release.verify import verify
@@ -213,6 +217,7 @@ def test_a_killed_fit_goes_on_and_gives_the_release_of_an_uninterrupted_one(
     verify(published.release)
 
 
+@pytest.mark.slow
 def test_a_key_encodes_new_images_and_is_not_fitted_again(learned, keystore, request_of):
     first = make_release(request_of(learned()), keystore)
     made = request_of(learned(), out="later", key_id=first.key_id)
@@ -233,6 +238,22 @@ def test_the_rest_of_the_network_is_in_the_release_only_where_it_was_asked_for(
     assert not (published.release / "remote.safetensors").exists()
     with pytest.raises(UsageError, match="holds no rest of a network"):
         remote_part(published.release)
+
+
+@pytest.mark.parametrize("most_kept", [MOST_KEPT, 0])
+def test_an_image_that_cannot_be_read_is_known_as_such(tmp_path, monkeypatch, most_kept):
+    monkeypatch.setattr("dpkit.pipeline.supply.MOST_KEPT", most_kept)
+    for i in range(3):
+        Image.new("RGB", (4, 4), (50, 60, 70)).save(tmp_path / f"{i}.png")
+    scanned = scan(tmp_path, ScanOptions())
+    rule, _ = choose_rule(scanned, ReadOptions(), default_size=(4, 4), admits=lambda _: True)
+    torn = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(torn[:40])
+    numbers = np.zeros(3, np.int64)
+    rows = Rows(scanned.paths, scanned.sha256, numbers, None, None, {})
+    images = SourceImages(FolderSource(tmp_path, rule), rows, (0,), ("train",) * 3, numbers)
+    assert images.readable(np.array([2, 1, 0])).tolist() == [True, False, True]
+    assert images.pixels(np.array([1, 2])).any(axis=(1, 2, 3)).tolist() == [False, True]
 
 
 @pytest.mark.usefixtures("known_head")

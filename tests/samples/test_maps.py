@@ -31,12 +31,14 @@ def released(invoke, images, tmp_path):
     return tmp_path / "release"
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_rest_of_the_network(released, tmp_path):
     said = run("train_on_maps.py", released, "--epochs", 1, "--out", tmp_path / "network.pt")
     assert "before training" in said
     assert (tmp_path / "network.pt").exists()
 
 
+@pytest.mark.slow
 def test_what_the_provider_encodes_is_answered_from_the_release_alone(released, images, tmp_path):
     maps, keys = tmp_path / "maps.npz", ("--keystore", "keys.dpks", "--key-file", "unlock/key")
     encoded = run("private_inference.py", "encode", released, images / "coffee", *keys, "-o", maps)

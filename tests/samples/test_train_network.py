@@ -33,6 +33,7 @@ def train(pictures, out, *words):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_file_names_its_network_its_sizes_and_its_classes(pictures, tmp_path):
     out = tmp_path / "net.safetensors"
     done = train(pictures, out, "--epochs", "1", "--images", "10")
@@ -59,6 +60,7 @@ def test_the_network_has_learnt(pictures, tmp_path, network, epochs):
         assert right.float().mean() > 0.7
 
 
+@pytest.mark.slow
 def test_a_file_that_exists_is_left_alone(pictures, tmp_path):
     (tmp_path / "net.safetensors").write_bytes(b"mine")
     done = train(pictures, tmp_path / "net.safetensors", "--epochs", "1")

@@ -21,6 +21,7 @@ from dpkit.sanitizers.degree import SHARE, windows_tried
 from dpkit.sanitizers.hold import Hold
 from dpkit.types import Geometry, Secret
 from dpkit.types.supply import Supply, Weights
+from dpkit.types.voice import Voice
 from tests import naive
 from tests.sanitizers.conftest import batch_of
 
@@ -35,8 +36,8 @@ class Images:
 
     classes = 3
 
-    def __init__(self, pixels):
-        self.held = pixels
+    def __init__(self, pixels, damaged=()):
+        self.held, self.damaged = pixels, damaged
         self.labels = np.full(len(pixels), -1)
         self.groups = np.arange(len(pixels))
         self.parts = ("train", "validation", "test") * (len(pixels) // 3)
@@ -47,11 +48,14 @@ class Images:
     def pixels(self, rows):
         return self.held[rows]
 
+    def readable(self, rows):
+        return ~np.isin(rows, self.damaged)
+
 
 @pytest.fixture(scope="session")
 def pieces(photographs):
-    """Crops of photographs, u8 [12,32,32,3]."""
-    corners = [(y, x) for y in (0, 16, 32) for x in (0,)]
+    """Crops of photographs, u8 [36,32,32,3]."""
+    corners = [(y, x) for x in (0, 16, 32) for y in (0, 16, 32)]
     return np.concatenate([photographs[:, y : y + 32, x : x + 32] for y, x in corners])
 
 
@@ -154,7 +158,7 @@ class TestFeatureMaps:
     def test_of_a_flat_layer_have_one_place(self, made, pieces):
         hold, key = made(layer="classifier.4")
         assert hold.map_shape == (16, 1, 1)
-        assert released(hold, key, pieces).shape == (12, 16, 1, 1)
+        assert released(hold, key, pieces).shape == (len(pieces), 16, 1, 1)
 
     def test_do_not_depend_on_the_batch_nor_on_the_thread(self, made, pieces):
         hold, key = made(layer=LAYER)
@@ -162,7 +166,7 @@ class TestFeatureMaps:
         alone = [released(hold, key, pieces[i : i + 1])[0] for i in range(len(pieces))]
         with ThreadPoolExecutor(3) as pool:
             apart = list(
-                pool.map(lambda i: released(hold, key, pieces[i : i + 2]), range(0, 12, 2))
+                pool.map(lambda i: released(hold, key, pieces[i : i + 2]), range(0, len(pieces), 2))
             )
         assert np.array_equal(np.stack(alone), whole)
         assert np.array_equal(np.concatenate(apart), whole)
@@ -195,6 +199,19 @@ class TestFeatureMaps:
         with pytest.raises(DpkitError, match="float16"):
             released(hold, hold.fit(GEOMETRY, SEED, hot), pieces)
 
+    @pytest.mark.parametrize("normalize", ["", "none", "imagenet"])
+    def test_of_the_first_layer_are_said_to_be_the_picture(self, supply, normalize):
+        told = []
+        aloud = replace(supply, voice=Voice(told.append))
+        Hold(layer="features.0", normalize=normalize).completed(GEOMETRY, aloud)
+        assert "features.0 is given the picture itself" in told[0]
+
+    @pytest.mark.parametrize("layer", ["features.1", LAYER, "classifier.1", "classifier.6"])
+    def test_of_later_layers_are_not(self, supply, layer):
+        told = []
+        Hold(layer=layer).completed(GEOMETRY, replace(supply, voice=Voice(told.append)))
+        assert told == []
+
     def test_take_a_key_with_a_network(self, made, pieces):
         hold, _ = made(layer=LAYER)
         with pytest.raises(UnlockError, match="no network"):
@@ -214,8 +231,8 @@ class TestTheDegree:
 
     def test_of_the_release_is_reached_by_half_of_a_sample_without_the_test_part(self, made, left):
         hold, _ = made(layer=LAYER, degree=0.05)
-        rows = [row for row in range(12) if row % 3 != 2]
-        for window, share, middle in hold.tried[:6]:
+        rows = [row for row in range(36) if row % 3 != 2]
+        for window, share, middle in hold.tried[:4]:
             found = [left(row, int(window)) for row in rows]
             assert share == pytest.approx(np.mean([x <= 2**-0.05 for x in found]), abs=1e-4)
             assert middle == pytest.approx(np.median(found), abs=1e-5)
@@ -226,6 +243,54 @@ class TestTheDegree:
         hold, _ = made(layer=LAYER, degree=0.05)
         samples = int(np.prod(hold.map_shape))
         assert tuple(window for window, _, _ in hold.tried) == windows_tried(samples)
+
+    def test_is_said_with_the_window_and_its_figures(self, supply):
+        told = []
+        aloud = replace(supply, voice=Voice(told.append))
+        hold = Hold(layer=LAYER, degree=0.05).completed(GEOMETRY, aloud)
+        share = next(share for window, share, _ in hold.tried if window == hold.window)
+        (said,) = told
+        assert said.startswith(f"window for the degree 0.05: {hold.window} samples; {share:.0%}")
+        assert "measured (24)" in said
+        Hold(layer=LAYER, degree=0.05, degree_by="image").completed(GEOMETRY, aloud)
+        assert "each image has the smallest window" in told[1]
+
+    def test_of_a_sample_below_20_images_publishes_the_window_alone(self, weights, pieces):
+        told = []
+        few = Supply(weights, Images(pieces[:27]), voice=Voice(told.append))
+        hold = Hold(layer=LAYER, degree=0.05).completed(GEOMETRY, few)
+        assert hold.window > 1
+        assert parameters(hold)["tried"] == ()
+        assert "not published" in told[1]
+
+    def test_leaves_out_images_that_cannot_be_read(self, weights, pieces):
+        told = []
+        black = np.concatenate([pieces[:30], 0 * pieces[:12]])
+        damaged = tuple(range(30, 42))
+        some = Supply(weights, Images(black, damaged), voice=Voice(told.append))
+        alone = Supply(weights, Images(pieces[:30]))
+        options = {"layer": LAYER, "degree": 0.05}
+        found = Hold(**options).completed(GEOMETRY, some)
+        assert found == Hold(**options).completed(GEOMETRY, alone)
+        assert "measured (20)" in told[0]
+        none = Supply(weights, Images(black, tuple(range(42))))
+        with pytest.raises(UsageError, match="none of them can be read"):
+            Hold(**options).completed(GEOMETRY, none)
+
+    @pytest.mark.parametrize("degree_by", ["release", "image"])
+    def test_of_maps_beyond_the_type_is_refused(self, weights, supply, degree_by):
+        huge = {name: 500 * array for name, array in weights.arrays.items()}
+        hot = replace(supply, weights=replace(weights, arrays=huge))
+        options = {"layer": "features.8", "degree": 0.05, "degree_by": degree_by}
+        with pytest.raises(DpkitError, match="use --dtype float32"):
+            Hold(**options, dtype="float16").completed(GEOMETRY, hot)
+
+    def test_of_a_network_without_an_answer_is_refused(self, weights, supply):
+        last = "classifier.6.bias"
+        endless = weights.arrays | {last: weights.arrays[last] + np.float32(np.inf)}
+        broken = replace(supply, weights=replace(weights, arrays=endless))
+        with pytest.raises(UsageError, match="no number"):
+            Hold(layer=LAYER, degree=0.05).completed(GEOMETRY, broken)
 
     def test_may_be_of_images(self, made, pieces):
         hold, key = made(degree=0.05)
@@ -260,6 +325,7 @@ class TestRefused:
         [
             ({"window": 0}, "--window 0"),
             ({"degree": -1.0}, "--degree"),
+            ({"degree": 1e-30}, "--degree 1e-30 is not 0, nor within 0.01 to 64"),
             ({"degree": float("nan")}, "--degree"),
             ({"degree_by": "class"}, "--degree-by 'class'"),
             ({"dtype": "float64"}, "--dtype"),

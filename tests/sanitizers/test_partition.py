@@ -148,6 +148,7 @@ def blended(n=160):
 
 
 @pytest.mark.parametrize(("distance", "strength"), [("mse", 100.0), ("ssim", 5.0)])
+@pytest.mark.slow
 def test_the_distance_of_the_best_defender_grows_with_lambda(distance, strength):
     reached = []
     for weight in (1e-6, strength):

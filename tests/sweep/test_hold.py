@@ -181,8 +181,8 @@ class TestRefused:
             ({"windows": ()}, "needs layers and windows"),
             ({"windows": (0, 1)}, "a window of 0 holds no sample"),
             ({"cascades": ((("a", 1), ("b", 0)),)}, "a window of 0 holds no sample"),
-            ({"degree": 0.0}, "degree 0.0 is not above 0"),
-            ({"degree": float("nan")}, "degree nan is not above 0"),
+            ({"degree": 1e-30}, "degree 1e-30 is not 0.01 or more"),
+            ({"degree": float("nan")}, "degree nan is not 0.01 or more"),
         ],
     )
     def test_is_a_plan_that_says_nothing(self, given, message):
@@ -202,6 +202,12 @@ class TestRefused:
         plan = HoldPlan(layers, (1,), (steps,) if steps else ())
         with pytest.raises(UsageError, match=message):
             swept(network, sample, plan)
+
+    def test_is_a_network_whose_answers_are_no_numbers(self, sample):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3)).eval()
+        network[1].weight.data.fill_(3e38)
+        with pytest.raises(UsageError, match=r"no number.*see --normalize"):
+            swept(network, sample, HoldPlan(("1",), (2,)))
 
     def test_are_images_that_the_network_cannot_take(self, network, sample):
         small = Sample(sample.images[:, :, :4, :4].copy(), ())

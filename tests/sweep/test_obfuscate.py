@@ -42,6 +42,7 @@ def swept(attacks):
     return Swept((100, 50, 20), known, trained, attacks)
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_attacks_and_writes_and_then_goes_on_for_nothing(
     invoke, folder, tmp_path, contents
 ):

@@ -58,6 +58,7 @@ def folder(tmp_path):
     return tmp_path / "images"
 
 
+@pytest.mark.slow
 def test_a_sweep_attacks_every_setting_and_goes_on_for_nothing(folder, tmp_path, invoke):
     asked = ("sweep", "partition", folder, "--width", 1, "--epochs", 1, "--seeds", 1, "--quick",
              "--attackers", "attacker-1,attacker-4", "--lambda", "0,5",

@@ -39,6 +39,15 @@ def test_an_image_without_a_label_neither_learns_nor_decides():
     assert min(*rows.learned, *rows.deciding) == 10
 
 
+def test_an_image_that_cannot_be_read_neither_learns_nor_decides():
+    parts = ("train",) * 16 + ("validation",) * 8
+    images = striped(GEOMETRY, 24, parts)
+    images.damaged = (0, 5, 20)
+    rows = split(images, seed=0)
+    assert not {0, 5, 20} & {*rows.learned.tolist(), *rows.deciding.tolist()}
+    assert (len(rows.learned), len(rows.deciding)) == (14, 7)
+
+
 def test_too_few_images_are_refused():
     with pytest.raises(UsageError, match="too few"):
         split(striped(GEOMETRY, 4), seed=0)
