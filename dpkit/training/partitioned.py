@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from dpkit.errors import DpkitError
+from dpkit.errors import DpkitError, UsageError
 from dpkit.nets.attackers import DEFENDERS, FromMean
 from dpkit.nets.bipartite import BIPARTITE, WIDTHS, Bipartite, maps_shape
 from dpkit.training.draws import torch_draws
@@ -101,7 +101,7 @@ def partitioned(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) -
     Raises
     ------
     UsageError
-        The supply has no images, or too few or too few classes of them.
+        The supply has no images, or too few or too few classes of them; or no loss was finite.
     """
     images = images_of(supply)
     pictures = Pictures(images, geometry.peak, device_at_hand())
@@ -110,6 +110,10 @@ def partitioned(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) -
     learner = _learner(recipe, pictures, rows, seed, _Made(shape, images.classes))
     schedule = Schedule(recipe.epochs, seed, patience=PATIENCE, augment=False)
     trained = train(learner, pictures, rows, schedule, supply)
+    if trained.best_epoch < 0:
+        raise UsageError(
+            "the training came to no finite loss", remedy="give a smaller --lambda, or more images"
+        )
     return Partitioned(learner.network.cpu().eval(), trained, rows)
 
 
