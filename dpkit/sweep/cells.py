@@ -42,7 +42,7 @@ class Cells:
     """
 
     def __init__(self, folder: Path, asked: Mapping[str, Json]) -> None:
-        text = json.dumps(asked, sort_keys=True, indent=1)
+        text = json.dumps(asked, sort_keys=True, indent=1, allow_nan=False)
         note = folder / ASKED
         if folder.exists() and not note.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} holds no sweep", remedy="name another folder with --out")
@@ -73,7 +73,8 @@ class Cells:
 
     def put(self, name: str, figures: Mapping[str, Json]) -> None:
         """Keep the figures of a cell, in the place of what was there."""
-        write_private(self._path(name, "json"), [json.dumps(figures, indent=1).encode()])
+        text = json.dumps(figures, indent=1, allow_nan=False)
+        write_private(self._path(name, "json"), [text.encode()])
 
     def arrays(self, name: str) -> Arrays | None:
         """Return the arrays that were kept under a name, None where there are none."""
@@ -119,7 +120,7 @@ class CellCheckpoints:
 
     def save(self, settings: Mapping[str, Json], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Replace the checkpoint."""
-        text = np.frombuffer(json.dumps(settings).encode(), np.uint8)
+        text = np.frombuffer(json.dumps(settings, allow_nan=False).encode(), np.uint8)
         self._cells.keep(self._name, {**arrays, "settings": text})
 
     def end(self) -> None:

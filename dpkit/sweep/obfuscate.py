@@ -8,6 +8,7 @@ part as they come out. λ = 0, the network without a defence, is always beside t
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -153,8 +154,7 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
 def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     """Return what the figures of a cell depend on; more λ, kinds or seeds only add cells."""
     return {
-        "images": source.digest,
-        "geometry": [source.geometry.channels, source.geometry.height, source.geometry.width],
+        **source.asked(),
         "sanitizer": parameters(sweep.sanitizer) | {"lambda": None},
         "pairs": sweep.pairs,
         "targets": sweep.targets,
@@ -194,8 +194,13 @@ def _figures(trained: Trained, source: Provided) -> dict[str, Json]:
     return {
         "accuracy": float(right.mean()),
         "tested": len(rows),
-        "curve": trained.key.array("curve").tolist(),
+        "curve": _numbers(trained.key.array("curve")),
     }
+
+
+def _numbers(curve: NDArray[Any]) -> list[Json]:
+    """Return a curve's lines; None stands where an epoch came to no number."""
+    return [[x if math.isfinite(x) else None for x in line] for line in curve.tolist()]
 
 
 def _classifier(trained: Trained, source: Provided) -> nn.Module:

@@ -72,7 +72,8 @@ class Findings:
 
     def write(self, cells: Cells) -> None:
         """Write sweep.json, sweep.md and sweep.svg into the sweep's private folder."""
-        cells.write("sweep.json", json.dumps(self.facts(), indent=1, ensure_ascii=False).encode())
+        text = json.dumps(self.facts(), indent=1, ensure_ascii=False, allow_nan=False)
+        cells.write("sweep.json", text.encode())
         cells.write("sweep.md", table(self.swept).encode())
         cells.write("sweep.svg", plot(self.swept))
 

@@ -129,7 +129,7 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
     """
     source = provided(request.source, request.split, request.read, request.seed, voice)
     asked: dict[str, Json] = asdict(request.plan)
-    cells = Cells(request.out, {"plan": asked, "images": source.digest})
+    cells = Cells(request.out, {"plan": asked, **source.asked()})
     measured = _Measured(request.plan, source, cells, voice)
     wanted = list(request.plan.cases())
     cases = []
@@ -137,7 +137,8 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
         voice.progress("sweeping: cases", done, len(wanted))
         cases.append(measured.case(split, strength, seed))
     sweep = PartitionSweep(request, tuple(cases))
-    cells.write("sweep.json", json.dumps(sweep.facts(), indent=2, sort_keys=True).encode() + b"\n")
+    text = json.dumps(sweep.facts(), indent=2, sort_keys=True, allow_nan=False)
+    cells.write("sweep.json", text.encode() + b"\n")
     cells.write("sweep.svg", partition_plot(sweep.cases))
     return sweep
 
