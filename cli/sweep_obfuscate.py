@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from cli.lists import weights
 from cli.options import json_option, parameter_options
 from cli.output import show
 from cli.progress import voice
-from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.obfuscate import Obfuscate
@@ -24,10 +24,11 @@ _MINUTE = 60
 @click.command("obfuscate")
 @click.argument("source", type=click.Path(path_type=Path), default=Path("images"))
 @click.option(
-    "--lambdas",
+    "--lambda",
+    "weights",
     default="0.05,0.1,0.2",
     show_default=True,
-    metavar="N,N",
+    metavar="X,X",
     help="Weights of the adversary; 0, without a defence, is always beside them.",
 )
 @parameter_options(Obfuscate, without=("lambda_", "dtype"))
@@ -103,13 +104,13 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
 
     \b
     Example:
-      dpkit sweep obfuscate images --lambdas 0.05,0.2 --width 8 --epochs 12 --budget 30
+      dpkit sweep obfuscate images --lambda 0.05,0.2 --width 8 --epochs 12 --budget 30
     """  # noqa: D301 (click's mark against rewrapping)
     chosen = {f.name: values[f.name] for f in fields(Obfuscate) if f.name in values}
     request = ObfuscateSweep(
         source=source,
         out=values["out"],
-        weights=_numbers(values["lambdas"]),
+        weights=weights(values["weights"]),
         sanitizer=Obfuscate(**chosen),
         kinds=tuple(dict.fromkeys(values["attackers"].split(","))),
         seeds=values["seeds"],
@@ -126,12 +127,3 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
     found = Findings(swept)
     found.write(cells)
     show(found.facts(), [*found.lines(), f"results in {cells.folder}"], as_json=as_json)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(piece) for piece in text.split(","))
-    except ValueError:
-        raise UsageError(
-            f"--lambdas {text!r} is no list of numbers", remedy="such as 0.05,0.2"
-        ) from None

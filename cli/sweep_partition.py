@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli.lists import weights
 from cli.options import json_option
 from cli.output import show
 from cli.progress import voice
@@ -108,10 +109,8 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
     """  # noqa: D301 (click's mark against rewrapping)
     plan = PartitionPlan(
         network=network,
-        splits=tuple(int(number) for number in _numbers("--split-points", splits, r"\d{1,2}")),
-        strengths=tuple(
-            float(number) for number in _numbers("--lambda", strengths, r"\d{1,6}(\.\d{1,6})?")
-        ),
+        splits=_whole(splits),
+        strengths=weights(strengths),
         seeds=seeds,
         defenders=defenders,
         distance=distance,
@@ -127,8 +126,8 @@ def partition_command(  # noqa: PLR0917 (one for each option, as click gives the
     show(sweep.facts(), sweep.lines(), as_json=as_json)
 
 
-def _numbers(option: str, text: str, number: str) -> list[str]:
+def _whole(text: str) -> tuple[int, ...]:
     pieces = text.split(",")
-    if not all(re.fullmatch(number, piece, re.ASCII) for piece in pieces):
-        raise UsageError(f"{option} {text!r} is no list of numbers", remedy="such as 1,2,3")
-    return list(dict.fromkeys(pieces))
+    if not all(re.fullmatch(r"\d{1,2}", piece, re.ASCII) for piece in pieces):
+        raise UsageError(f"--split-points {text!r} is no list of numbers", remedy="such as 1,2,3")
+    return tuple(dict.fromkeys(map(int, pieces)))

@@ -128,6 +128,11 @@ class CellCheckpoints:
         self._cells.drop(self._name)
 
 
+def number_name(number: float) -> str:
+    """Return a number as a cell's name has it; two numbers never share a name."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def digest(*columns: bytes) -> str:
     """Return a short digest of what a sweep reads."""
     found = hashlib.sha256()

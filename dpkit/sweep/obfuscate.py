@@ -24,10 +24,11 @@ from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.rng import derive
 from dpkit.sanitizers.base import parameters
-from dpkit.sanitizers.obfuscate import Obfuscate
+from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
 from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, guesses
-from dpkit.sweep.cells import CellCheckpoints, Cells
+from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
 from dpkit.sweep.source import Provided, provided
+from dpkit.sweep.strengths import check_strengths
 from dpkit.training.encoding import one_thread
 from dpkit.training.state import load_into
 from dpkit.types import ImageBatch, Key, Secret
@@ -54,7 +55,7 @@ class ObfuscateSweep:
     Parameters
     ----------
     weights
-        λ, each above 0; 0 is always added.
+        λ, each within 0 to 100; 0 is always added.
     sanitizer
         All other parameters of the obfuscator.
     seeds
@@ -86,15 +87,12 @@ class ObfuscateSweep:
         if unknown or not self.kinds:
             known = ", ".join(KINDS)
             raise UsageError(f"attackers {unknown} are not among {known}")
-        if not all(0 < weight <= 100 for weight in self.weights):  # noqa: PLR2004 (as the sanitizer's)
-            raise UsageError(
-                f"--lambda {self.weights} is not within 0 to 100", remedy="give such as 0.1,0.5"
-            )
+        check_strengths(self.weights, MOST_WEIGHT)
 
     @property
     def settings(self) -> tuple[Obfuscate, ...]:
         """The obfuscators, the undefended first."""
-        weights = (0.0, *sorted(set(self.weights)))
+        weights = sorted({0.0, *self.weights})
         return tuple(replace(self.sanitizer, lambda_=weight) for weight in weights)
 
 
@@ -166,7 +164,7 @@ def _trained(
     sanitizer: Obfuscate, sweep: ObfuscateSweep, source: Provided, cells: Cells, voice: Voice
 ) -> Trained:
     """Train one obfuscator, or take it from its cell."""
-    name = f"obfuscator-{sanitizer.lambda_:g}"
+    name = f"obfuscator-{number_name(sanitizer.lambda_)}"
     checkpoints = CellCheckpoints(cells, name)
     supply = Supply(images=source.images, checkpoints=checkpoints, voice=voice)
     sanitizer = sanitizer.completed(source.geometry, supply)
@@ -275,7 +273,7 @@ def is_cut(figures: dict[str, Json] | None) -> bool:
 
 
 def _cell(seed: int, weight: float, kind: str) -> str:
-    return f"{kind}-{weight:g}-{seed}"
+    return f"{kind}-{number_name(weight)}-{seed}"
 
 
 def _some(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:

@@ -11,12 +11,14 @@ from dpkit.nets.attackers import ATTACKERS
 from dpkit.nets.bipartite import SPLITS
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.sweep.cells import CellCheckpoints, Cells
+from dpkit.sanitizers.partition import MOST_STRENGTH
+from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
 from dpkit.sweep.partition import Asked, Attacked, Case, Scores, measure
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import partition_facts, partition_lines
 from dpkit.sweep.private import PRIVATE
 from dpkit.sweep.source import Provided, provided
+from dpkit.sweep.strengths import check_strengths
 from dpkit.training.partitioned import Recipe, partitioned
 from dpkit.types.supply import Supply
 
@@ -64,8 +66,7 @@ class PartitionPlan:
         most = SPLITS[self.network]
         if not self.splits or not all(1 <= split <= most for split in self.splits):
             raise UsageError(f"split points of {self.network} are within 1 to {most}")
-        if not self.strengths or min(self.strengths) < 0:
-            raise UsageError("a sweep needs values of λ, 0 or more", remedy="such as 0,20")
+        check_strengths(self.strengths, MOST_STRENGTH)
 
     def recipe(self, split: int, strength: float) -> Recipe:
         """Return what one case trains."""
@@ -152,7 +153,7 @@ class _Measured:
 
     def case(self, split: int, strength: float, seed: int) -> Case:
         """Return one case."""
-        name = f"{split}-{strength:g}-{seed}"
+        name = f"{split}-{number_name(strength)}-{seed}"
         attackers = self.plan.attackers or tuple(ATTACKERS[self.plan.network])
         asked = Asked(self.plan.recipe(split, strength), seed, attackers, self.plan.is_full)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dpkit.errors import UsageError
-from dpkit.sweep.cells import CellCheckpoints, Cells
+from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
 
 ASKED = {"images": "abc", "seed": 0}
 
@@ -50,3 +50,8 @@ def test_a_checkpoint_comes_back_and_goes(tmp_path):
     assert np.array_equal(arrays["now/encoder/w"], np.arange(4.0))
     kept.end()
     assert kept.load() is None
+
+
+def test_two_numbers_never_share_a_name():
+    assert [number_name(x) for x in (0.0, 20.0, 0.05)] == ["0", "20", "0.05"]
+    assert number_name(0.12345671) != number_name(0.12345672)

@@ -13,7 +13,7 @@ from dpkit.sweep.obfuscated import lines_of, plot, sentences, table
 from dpkit.types import Geometry, Key, Secret
 from tests.supplies import striped
 
-WORDS = ("--width", 2, "--epochs", 2, "--warmup", 1, "--T-sub", 1, "--lambdas", "0.1")
+WORDS = ("--width", 2, "--epochs", 2, "--warmup", 1, "--T-sub", 1, "--lambda", "0.1")
 ATTACKS = ("--attackers", "ridge,simrec", "--seeds", 1, "--budget", 0.1)
 
 
@@ -131,12 +131,31 @@ def test_the_plot_is_the_same_for_the_same_sweep():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"weights": (0.0,)}, "not within 0 to 100"), ({"kinds": ("gan",)}, "'gan'")],
+    [
+        ({"weights": ()}, "values of λ"),
+        ({"weights": (0.1, 100.5)}, "--lambda 100.5 is not within 0 to 100"),
+        ({"weights": (-0.1,)}, "--lambda -0.1 is not within 0 to 100"),
+        ({"kinds": ("gan",)}, "'gan'"),
+    ],
 )
 def test_impossible_sweeps_are_refused(tmp_path, wrong, message):
     given = {"weights": (0.1,)} | wrong
     with pytest.raises(UsageError, match=message):
         ObfuscateSweep(tmp_path, tmp_path / "out", **given)
+
+
+def test_the_undefended_obfuscator_is_there_once_whether_it_is_asked_for_or_not(tmp_path):
+    for weights in ((0.2, 0.1), (0.0, 0.1, 0.2)):
+        sweep = ObfuscateSweep(tmp_path, tmp_path / "out", weights)
+        assert [each.lambda_ for each in sweep.settings] == [0.0, 0.1, 0.2]
+
+
+@pytest.mark.parametrize("kind", ["obfuscate", "partition"])
+def test_both_sweeps_name_the_lambda_that_is_wrong(invoke, folder, kind):
+    words = ("sweep", kind, folder, "--out", "swept", "--lambda")
+    assert "'nan' of --lambda '0.1,nan' is no number" in invoke(*words, "0.1,nan", code=2).err
+    too_much = invoke(*words, "0.1,2000000", code=2).err
+    assert "--lambda 2000000.0 is not within 0 to 1" in too_much
 
 
 def test_a_folder_without_a_test_part_is_refused_with_a_remedy(invoke, images):

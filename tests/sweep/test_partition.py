@@ -132,7 +132,8 @@ def test_the_same_cases_give_the_same_plot():
         ({"splits": (4,)}, "within 1 to 3"),
         ({"splits": ()}, "within 1 to 3"),
         ({"strengths": ()}, "values of λ"),
-        ({"strengths": (-1.0,)}, "values of λ"),
+        ({"strengths": (-1.0,)}, "--lambda -1.0 is not within 0 to 1,000,000"),
+        ({"strengths": (0.0, 1e7)}, "--lambda 10000000.0 is not within 0 to 1,000,000"),
     ],
 )
 def test_impossible_plans_are_refused(given, message):

@@ -1,0 +1,28 @@
+"""Options that take several numbers, parted by commas."""
+
+from __future__ import annotations
+
+import math
+
+from dpkit.errors import UsageError
+
+
+def weights(text: str) -> tuple[float, ...]:
+    """Return the values of λ that `--lambda` lists, each once.
+
+    Raises
+    ------
+    UsageError
+        A piece is no finite number.
+    """
+    return tuple(dict.fromkeys(_weight(piece, text) for piece in text.split(",")))
+
+
+def _weight(piece: str, text: str) -> float:
+    try:
+        found = float(piece) + 0.0  # no minus zero
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UsageError(f"{piece!r} of --lambda {text!r} is no number", remedy="such as 0,0.05,20")
+    return found
