@@ -3,8 +3,8 @@
 The brute-force evaluation of the learnable obfuscator's paper (Table 3): whoever can ask the
 encoder trains reconstructors of every kind on pictures of its own, and the best one counts. Each is
 trained as every learned attack of the suite (`leakage.fitting`): three learning rates, the best
-to convergence or to the end of its time. A kind that does not reach the constant image was not
-trained, and says nothing about the encoder: it is too weak to count.
+to convergence or to the end of its time. A kind that does not beat the mean image
+learned nothing, and says nothing about the encoder: it is too weak to count.
 """
 
 from __future__ import annotations

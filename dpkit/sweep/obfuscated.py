@@ -33,7 +33,7 @@ class Attacker:
     converged
         Whether every seed was trained to its end.
     counts
-        Whether the best seed's PSNR reached the constant image's.
+        Whether the best seed's PSNR is above the mean image's.
     """
 
     kind: str
@@ -111,10 +111,10 @@ def sentences(swept: Swept) -> list[str]:
     for line in (plain, *defended):
         weak = [attacker.kind for attacker in line.attackers if not attacker.counts]
         if weak:
-            constant = swept.guesses["constant image"].psnr
+            guess = swept.guesses["mean image"].psnr
             said.append(
-                f"λ {line.weight:g}: {', '.join(weak)} stayed below a constant image "
-                f"({constant:.1f} dB): {WEAK}."
+                f"λ {line.weight:g}: {', '.join(weak)} did not beat the mean image "
+                f"({guess:.1f} dB): {WEAK}."
             )
     return said
 
@@ -147,9 +147,9 @@ def plot(swept: Swept) -> bytes:
 def _line(swept: Swept, number: int) -> Line:
     trained = swept.trained[number]
     weight = trained.sanitizer.lambda_
-    constant = swept.guesses["constant image"].psnr
+    guess = swept.guesses["mean image"].psnr
     found = {kind: every for (of, kind), every in swept.attacks.items() if of == weight}
-    attackers = tuple(_attacker(kind, every, constant) for kind, every in found.items())
+    attackers = tuple(_attacker(kind, every, guess) for kind, every in found.items())
     curve: Any = trained.figures["curve"]
     return Line(
         weight,
@@ -161,11 +161,11 @@ def _line(swept: Swept, number: int) -> Line:
     )
 
 
-def _attacker(kind: str, every: list[dict[str, Json]], constant: float) -> Attacker:
+def _attacker(kind: str, every: list[dict[str, Json]], guess: float) -> Attacker:
     done = [figures for figures in every if figures["psnr"] is not None]
     psnr, ssim = (_spread(done, name) for name in ("psnr", "ssim"))
     converged = not any(is_cut(figures) for figures in every)
-    counts = psnr is not None and psnr[2] >= constant
+    counts = psnr is not None and psnr[2] > guess
     return Attacker(kind, len(every), psnr, ssim, converged, counts)
 
 

@@ -92,14 +92,19 @@ class Case:
     perceptual: float | None = None
 
     @property
+    def counting(self) -> tuple[Attacked, ...]:
+        """The attackers that are not too weak; all of them where there is no other."""
+        return tuple(each for each in self.attackers if not each.is_weak) or self.attackers
+
+    @property
     def best(self) -> Attacked:
         """The attacker with the smallest error."""
         return min(self.attackers, key=lambda attacked: attacked.mse)
 
     @property
     def best_ssim(self) -> float:
-        """The largest SSIM of any attacker."""
-        return max(attacked.ssim for attacked in self.attackers)
+        """The largest SSIM of any attacker that counts."""
+        return max(attacked.ssim for attacked in self.counting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def _facts(found: list[Case]) -> Mapping[str, Json]:
 
 
 def _best(setting: Setting, found: list[Case]) -> str:
-    names = ", ".join(sorted({case.best.name for case in found}))
+    names = ", ".join(sorted({_named(case) for case in found}))
     shares = (
         _spread(case.accuracy for case in found),
         _spread(case.fine_tuned for case in found),
@@ -77,6 +77,10 @@ def _best(setting: Setting, found: list[Case]) -> str:
         f"{setting[0]:>5} {setting[1]:>6g}  {' '.join(f'{share:>13}' for share in shares)}"
         f"  {reached:>15} {_spread(case.best_ssim for case in found):>13}  {names}"
     )
+
+
+def _named(case: Case) -> str:
+    return f"{case.best.name} (too weak to count)" if case.best.is_weak else case.best.name
 
 
 def _attackers(found: list[Case]) -> list[str]:

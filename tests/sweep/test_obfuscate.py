@@ -93,20 +93,22 @@ def test_the_best_attacker_of_all_kinds_and_seeds_is_what_counts():
     assert defended.best_psnr == ("ridge", 15.0)
 
 
-def test_an_attacker_below_a_constant_image_is_too_weak_to_count():
+def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
     weak = swept(
         {
             (0.0, "simrec"): [found(20.0)],
             (0.0, "resrec"): [found(20.0)],
+            (0.0, "urec1"): [found(20.0)],
             (0.1, "simrec"): [found(8.03)],
             (0.1, "resrec"): [found(12.5)],
+            (0.1, "urec1"): [found(12.3)],
         }
     )
     _, defended = lines_of(weak)
-    assert [attacker.counts for attacker in defended.attackers] == [False, True]
+    assert [attacker.counts for attacker in defended.attackers] == [False, True, False]
     assert defended.best_psnr == ("resrec", 12.5)
     (said,) = [line for line in sentences(weak) if "too weak" in line]
-    assert said.startswith("λ 0.1: simrec stayed below a constant image (12.0 dB)")
+    assert said.startswith("λ 0.1: simrec, urec1 did not beat the mean image (12.3 dB)")
     assert "8.0 (8.0–8.0), too weak to count" in table(weak)
 
 

@@ -103,6 +103,13 @@ def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
     assert text.count("too weak") == 1
 
 
+def test_a_weak_attacker_gives_no_best_figure_and_where_all_are_weak_it_is_said():
+    weak = an_attacker("idle", 0.08, 0.9, is_weak=True)
+    assert a_case(attackers=(weak, an_attacker("keen", 0.01, 0.5))).best_ssim == 0.5
+    text = "\n".join(partition_lines((a_case(attackers=(weak,)),), "mlp"))
+    assert "idle (too weak to count)" in text
+
+
 def test_an_attacker_that_was_cut_is_said_to_be_a_lower_bound():
     cut = an_attacker("hasty", 0.02, converged=False)
     assert "not converged in 1" in "\n".join(partition_lines((a_case(attackers=(cut,)),), "mlp"))
