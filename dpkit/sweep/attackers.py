@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import torch
 
 from dpkit.kernels.ssim import ssim_mse_unstretched
 from dpkit.leakage.attacks import learned, ridge_maps
 from dpkit.leakage.attacks.attack import OutOfBudgetError
+from dpkit.sweep.perceived import SEEN, perceived
 from dpkit.types.adversary import AdversaryView, PublicImages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from dpkit.leakage.attacks.attack import Effort
     from dpkit.types import Geometry, Json
@@ -57,7 +60,7 @@ def attacked(
     """Train one reconstructor on pairs and score what it makes of the targets.
 
     The targets' pixels are used for the score alone. A training that ended before its first step
-    scores nothing: `psnr` and `ssim` are None.
+    scores nothing: `psnr`, `ssim` and `perceptual` are None.
     """
     view = AdversaryView(
         values=targets.values,
@@ -71,10 +74,17 @@ def attacked(
         run = ridge_maps.run if kind == LINEAR else None
         found = run(view, effort) if run else learned.reconstructed(kind, view, effort)
     except OutOfBudgetError as error:
-        return {"psnr": None, "ssim": None, "said": str(error)}
-    assert_images = np.asarray(found.images)
-    score = quality(targets.pixels, assert_images, geometry.peak)
-    return {**score.to_json(), **found.figures, "said": found.sentence}
+        return {"psnr": None, "ssim": None, "perceptual": None, "said": str(error)}
+    images = np.asarray(found.images)
+    score = quality(targets.pixels, images, geometry.peak)
+    seen = perceived(_planes(images, geometry.peak), _planes(targets.pixels, geometry.peak))
+    return {**found.figures, **score.to_json(), "perceptual": seen, "said": found.sentence}
+
+
+def _planes(images: NDArray[Any], peak: int) -> Tensor:
+    """Return the first images as they are shown, [n,c,h,w] of 0 to 1."""
+    shown = np.clip(images[:SEEN] / np.float64(peak), 0, 1).astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(shown, -1, 1)))
 
 
 def quality(originals: NDArray[Any], images: NDArray[Any], peak: int) -> Quality:

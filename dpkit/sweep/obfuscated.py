@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from dpkit.leakage.perceptual import NAME
 from dpkit.leakage.report.svg import BLUE, BROWN, INK, svg_bytes
 from dpkit.sweep.obfuscate import is_cut
 
@@ -46,7 +47,13 @@ class Attacker:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One obfuscator: λ, its accuracy, its attackers, and the best PSNR and SSIM of any seed."""
+    """One obfuscator: λ, its accuracy, its attackers, and the best PSNR and SSIM of any seed.
+
+    Parameters
+    ----------
+    perceptual
+        Perceptual distance of the attacker and seed with the best PSNR, where it was measured.
+    """
 
     weight: float
     accuracy: float
@@ -54,6 +61,7 @@ class Line:
     attackers: tuple[Attacker, ...]
     best_psnr: tuple[str, float] | None
     best_ssim: tuple[str, float] | None
+    perceptual: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +130,7 @@ def sentences(swept: Swept) -> list[str]:
 def table(swept: Swept) -> str:
     """Return the table and what it means, as Markdown."""
     kinds = [attacker.kind for attacker in lines_of(swept)[0].attackers]
-    head = ["λ", "accuracy", *kinds, "best PSNR", "best SSIM"]
+    head = ["λ", "accuracy", *kinds, "best PSNR", "best SSIM", NAME]
     rows = [head, ["---"] * len(head)]
     rows += [_cells(line) for line in lines_of(swept)]
     text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -133,7 +141,8 @@ def table(swept: Swept) -> str:
     learned, pairs, targets = swept.images
     return (
         f"{text}\n\nPSNR in dB, mean over seeds and, in brackets, the lowest and the highest. "
-        f"{CUT}: ended by the budget, so a lower bound. {learned:,} images trained each "
+        f"{CUT}: ended by the budget, so a lower bound. {NAME}: "
+        f"perceptual distance of the best attacker by PSNR. {learned:,} images trained each "
         f"obfuscator, {pairs:,} each attacker; {targets:,} others were scored. Without the "
         f"release: {beside}.\n\n" + "\n".join(f"- {line}" for line in sentences(swept)) + "\n"
     )
@@ -150,15 +159,27 @@ def _line(swept: Swept, number: int) -> Line:
     guess = swept.guesses["mean image"].psnr
     found = {kind: every for (of, kind), every in swept.attacks.items() if of == weight}
     attackers = tuple(_attacker(kind, every, guess) for kind, every in found.items())
+    best = _best(attackers, "psnr")
     curve: Any = trained.figures["curve"]
     return Line(
         weight,
         float(str(trained.figures["accuracy"])),
         len(curve),
         attackers,
-        _best(attackers, "psnr"),
+        best,
         _best(attackers, "ssim"),
+        _perceptual(found, best),
     )
+
+
+def _perceptual(
+    found: dict[str, list[dict[str, Json]]], best: tuple[str, float] | None
+) -> float | None:
+    """Return the perceptual distance of the best attacker's best seed."""
+    if best is None:
+        return None
+    seen = [one.get("perceptual") for one in found[best[0]] if one["psnr"] == best[1]]
+    return None if seen[0] is None else float(str(seen[0]))
 
 
 def _attacker(kind: str, every: list[dict[str, Json]], guess: float) -> Attacker:
@@ -200,7 +221,8 @@ def _cells(line: Line) -> list[str]:
         for found, digits in ((line.best_psnr, 1), (line.best_ssim, 2))
     ]
     return [
-        f"{line.weight:g}", f"{line.accuracy:.3f}", *(_cell(one) for one in line.attackers), *best
+        f"{line.weight:g}", f"{line.accuracy:.3f}", *(_cell(one) for one in line.attackers), *best,
+        "" if line.perceptual is None else f"{line.perceptual:.3f}",
     ]  # fmt: skip
 
 
@@ -233,6 +255,7 @@ def _line_facts(line: Line) -> dict[str, Json]:
         "attackers": attackers,
         "best_psnr": None if line.best_psnr is None else list(line.best_psnr),
         "best_ssim": None if line.best_ssim is None else list(line.best_ssim),
+        "perceptual": line.perceptual,
     }
 
 

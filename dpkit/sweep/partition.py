@@ -11,6 +11,7 @@
     metric             here        meaning
     MSE                mse         mean squared error of a picture, mean over pictures
     SSIM               ssim        structural similarity, within -1 to 1
+    PSNR               psnr        10 log10(1 / MSE) of a picture in decibels, mean over pictures
     reprint accuracy   reprint     share of the best attacker's pictures that the undefended network
                                    classifies as their originals' labels say (section V.A)
     ndf-squeeze        perceptual  perceptual distance of the best attacker's pictures, where the
@@ -33,9 +34,10 @@ from torch.nn.functional import mse_loss
 
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.fitting import Lesson, evaluated, fit
-from dpkit.leakage.perceptual import SMALLEST, is_at_hand, perceptual_distance
 from dpkit.nets.attackers import ATTACKERS, FromMean
+from dpkit.sweep.perceived import perceived
 from dpkit.training.distances import similarity, squared
+from dpkit.training.obfuscation import psnr
 from dpkit.training.partitioned import fine_tuned, partitioned
 from dpkit.training.suite import share_right
 
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
     from dpkit.training.partitioned import Partitioned, Recipe
     from dpkit.types.supply import Supply
 
-SEEN: Final = 256  # pictures whose perceptual distance is computed
 FOREVER: Final = 1e9  # seconds: an attacker ends when it has converged, not by the clock
 
 
@@ -60,6 +61,7 @@ class Scores:
 
     mse: float
     ssim: float
+    psnr: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Attacked:
     name: str
     mse: float
     ssim: float
+    psnr: float
     is_weak: bool
     rate: float
     steps: int
@@ -157,7 +160,7 @@ def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) ->
         one_grey=scale.guess(scale.mean.mean(dim=(1, 2), keepdim=True)),
         attackers=attackers,
         reprint=scale.right(plain, pictures),
-        perceptual=_perceptual(pictures, scale.truth),
+        perceptual=perceived(pictures, scale.truth),
     )
 
 
@@ -201,6 +204,7 @@ class _Scale:
             name,
             scores.mse,
             scores.ssim,
+            scores.psnr,
             is_weak=scores.mse >= self.mean_error,
             rate=attacker.rate,
             steps=attacker.steps,
@@ -214,7 +218,9 @@ class _Scale:
     def scores(self, pictures: Tensor) -> Scores:
         """Score pictures of the test part."""
         errors, likeness = squared(pictures, self.truth), similarity(pictures, self.truth)
-        return Scores(float(errors.mean()), float(likeness.mean()))
+        return Scores(
+            float(errors.mean()), float(likeness.mean()), float(psnr(pictures, self.truth))
+        )
 
     def accuracy(self, network: nn.Module) -> float:
         """Return the share of the test part that a network classifies right."""
@@ -223,13 +229,6 @@ class _Scale:
     def right(self, network: nn.Module, pictures: Tensor) -> float:
         """Return the share of pictures of the test part that are given their images' labels."""
         return float(share_right(evaluated(network, pictures), self.labels))
-
-
-def _perceptual(pictures: Tensor, truth: Tensor) -> float | None:
-    """Return the mean perceptual distance of some pictures; None where it is not defined."""
-    if not is_at_hand() or min(truth.shape[2:]) < SMALLEST:
-        return None
-    return float(perceptual_distance(pictures[:SEEN], truth[:SEEN]).mean())
 
 
 def _standard(values: Tensor, learned: Tensor) -> Tensor:

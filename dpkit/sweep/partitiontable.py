@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dpkit.sweep.partition import Case
+    from dpkit.sweep.partition import Case, Scores
     from dpkit.types import Json
 
     Setting = tuple[int, float]
@@ -33,10 +33,10 @@ def partition_lines(cases: tuple[Case, ...], network: str) -> list[str]:
     lines = [
         f"{network}, mean and deviation over {seeds} seeds; pixels of 0 to 1",
         f"undefended accuracy {_spread(case.undefended for case in cases)}",
-        _guess("mean image", first.mean_image.mse, first.mean_image.ssim),
-        _guess("one grey", first.one_grey.mse, first.one_grey.ssim),
+        _guess("mean image", first.mean_image),
+        _guess("one grey", first.one_grey),
         "",
-        f"{head}  {'best MSE':>15} {'best SSIM':>13}  best attackers",
+        f"{head}  {'best MSE':>15} {'its PSNR':>11} {'best SSIM':>13}  best attackers",
     ]
     lines += [_best(setting, found) for setting, found in settings.items()]
     for setting, found in settings.items():
@@ -60,7 +60,9 @@ def _facts(found: list[Case]) -> Mapping[str, Json]:
     return {
         "accuracy": [case.accuracy for case in found],
         "mse": [case.best.mse for case in found],
+        "psnr": [case.best.psnr for case in found],
         "ssim": [case.best_ssim for case in found],
+        "perceptual": [case.perceptual for case in found],
         "attacker": [case.best.name for case in found],
     }
 
@@ -75,7 +77,8 @@ def _best(setting: Setting, found: list[Case]) -> str:
     reached = _spread((case.best.mse for case in found), 4)
     return (
         f"{setting[0]:>5} {setting[1]:>6g}  {' '.join(f'{share:>13}' for share in shares)}"
-        f"  {reached:>15} {_spread(case.best_ssim for case in found):>13}  {names}"
+        f"  {reached:>15} {_spread((case.best.psnr for case in found), 1):>11}"
+        f" {_spread(case.best_ssim for case in found):>13}  {names}"
     )
 
 
@@ -93,12 +96,16 @@ def _attackers(found: list[Case]) -> list[str]:
         cut = sum(not each.converged for each in same)
         remarks += [f"not converged in {cut}"] if cut else []
         error, likeness = _spread((e.mse for e in same), 4), _spread(e.ssim for e in same)
-        lines.append(f"  {name:<16} MSE {error:>15}  SSIM {likeness:>13}  {'; '.join(remarks)}")
+        decibels = _spread((e.psnr for e in same), 1)
+        lines.append(
+            f"  {name:<16} MSE {error:>15}  PSNR {decibels:>11}  SSIM {likeness:>13}  "
+            f"{'; '.join(remarks)}"
+        )
     return [line.rstrip() for line in lines]
 
 
-def _guess(name: str, mse: float, ssim: float) -> str:
-    return f"{name:<12} MSE {mse:.4f}  SSIM {ssim:.3f}"
+def _guess(name: str, scores: Scores) -> str:
+    return f"{name:<12} MSE {scores.mse:.4f}  PSNR {scores.psnr:.1f} dB  SSIM {scores.ssim:.3f}"
 
 
 def _spread(numbers: Iterable[float], digits: int = 3) -> str:

@@ -5,6 +5,7 @@ import pytest
 import skimage.metrics
 
 from dpkit.leakage.attacks.attack import Effort
+from dpkit.leakage.perceptual import is_at_hand
 from dpkit.sweep.attackers import Encoded, attacked, guesses, quality
 from dpkit.types import Geometry
 from tests.conftest import PHOTOGRAPHS, crop
@@ -33,6 +34,8 @@ def test_a_linear_map_undoes_a_linear_encoder_far_beyond_a_guess(pixels):
     guess = guesses(pairs, targets, GEOMETRY.peak)
     assert found["psnr"] > guess["mean image"].psnr + 4
     assert "pairs" in found["said"]
+    assert (found["perceptual"] is None) != is_at_hand()
+    assert not is_at_hand() or 0 < found["perceptual"] < 2
 
 
 def test_no_attacker_beats_the_guess_on_values_that_say_nothing(pixels):

