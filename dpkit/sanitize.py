@@ -7,6 +7,8 @@ travel to the key: an image that the developer chose, with what it becomes, is a
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +16,14 @@ import numpy as np
 from dpkit.errors import UsageError
 from dpkit.keystore.keys import open_key
 from dpkit.keystore.plans import require_plan
+from dpkit.readers.decode import decode_pixels
+from dpkit.readers.files import read_bytes
 from dpkit.readers.rule import ReadRule
 from dpkit.release.read import Release
 from dpkit.sanitizers import sanitizer_of
 from dpkit.types import ImageBatch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from dpkit.keystore.store import Keystore
@@ -57,7 +59,7 @@ class Sanitize:
                 remedy=f"release the new images by `dpkit {sanitizer.name}`",
             )
         self._sanitizer: Sanitizer = sanitizer
-        self._geometry = ReadRule.from_json(settings["rule"]).geometry
+        self._rule = ReadRule.from_json(settings["rule"])
         self._key = open_key(sealed)
 
     @classmethod
@@ -73,12 +75,24 @@ class Sanitize:
         return cls(keystore, require_plan(keystore, release_id).key_id)
 
     def __repr__(self) -> str:
-        return f"<Sanitize by {self._sanitizer.name}: {self._geometry}>"
+        return f"<Sanitize by {self._sanitizer.name}: {self.geometry}>"
 
     @property
     def geometry(self) -> Geometry:
         """The images that it takes."""
-        return self._geometry
+        return self._rule.geometry
+
+    def read(self, path: str | Path) -> NDArray[Any]:
+        """Return one image file as the release read its images, u8 or u16 [h,w,c].
+
+        Raises
+        ------
+        UnreadableImageError
+            It is no image, or one that the release's rule does not admit.
+        """
+        rule = self._rule
+        content = read_bytes(os.fspath(Path(path).parent), Path(path).name)
+        return rule.apply(decode_pixels(content, matte=rule.matte, reduce_deep=rule.reduces_deep))
 
     def __call__(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Return what a release holds of images; dither alone is drawn anew, by their pixels.
@@ -97,7 +111,7 @@ class Sanitize:
         UsageError
             The images are of another shape or type.
         """
-        geometry = self._geometry
+        geometry = self.geometry
         shape = (geometry.height, geometry.width, geometry.channels)
         if pixels.ndim != 4 or (pixels.shape[1:], pixels.dtype) != (shape, geometry.pixel_dtype):  # noqa: PLR2004 (n, h, w, c)
             raise UsageError(

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
-from dpkit import Keystore, Release, Sanitize
+from dpkit import DpkitError, Keystore, Release, Sanitize
 from dpkit.developer import remote_part
 from dpkit.keystore.unlock import Unlock
 
@@ -25,13 +24,12 @@ def encode(given: argparse.Namespace) -> None:
     """Encode a folder of images under the release's key, at its size."""
     store = Keystore.open(given.keystore, Unlock(key_file=given.key_file))
     sanitize = Sanitize.like(given.release, store)
-    geometry = sanitize.geometry
     files = sorted(path for path in given.images.rglob("*") if path.is_file())
-    mode = "L" if geometry.channels == 1 else "RGB"
-    size = (geometry.width, geometry.height)
-    shape = (len(files), geometry.height, geometry.width, geometry.channels)
-    pixels = [np.asarray(Image.open(file).convert(mode).resize(size)) for file in files]
-    np.savez(given.out, maps=sanitize(np.stack(pixels).reshape(shape)))
+    try:
+        pixels = np.stack([sanitize.read(file) for file in files])
+    except DpkitError as error:
+        raise SystemExit(str(error)) from None
+    np.savez(given.out, maps=sanitize(pixels))
     print(f"{len(files)} images encoded into {given.out}; answers come in this order:")
     print("\n".join(str(file) for file in files))
 

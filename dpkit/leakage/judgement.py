@@ -33,6 +33,7 @@ NEARLY_EXACT: Final = 0.9  # SSIM of one image
 SSIM_MARGIN: Final = 0.05
 NCC_MARGIN: Final = 0.1
 WITH_ORIGINALS: Final = ("A6", "A7")  # rungs that hold some
+EYE: Final = "A0"  # whoever looks needs no control, and finds out nothing by calculation
 CHANCE_MARGIN: Final = 3.0  # times the share that guessing links
 
 
@@ -79,8 +80,11 @@ def judge(
     had_power = sum(result.had_power for result in results)
     won = [result for result in results if result.state == "succeeded"]
     word, said = _said(won, keys, is_pictured=is_pictured)
-    if not had_power:
-        word, said = "unknown", "unknown: no attack of this suite had power here"
+    if word == "leaks" and all(result.rung in WITH_ORIGINALS for result in won):
+        said = f"{said}. {_without_originals(results)}"
+    if not won and not any(result.had_power and result.rung != EYE for result in results):
+        beyond = "" if not had_power else ", beyond a look at the file,"
+        word, said = "unknown", f"unknown: no attack of this suite{beyond} had power here"
     return Verdict(word, said, advice(sanitizer, won, word), had_power, len(results))
 
 
@@ -96,11 +100,15 @@ def _said(
         return "broken", f"broken: pictures recovered, best by {_named(strongest)}"
     if won:
         what = [r.finding or f"{_named(r)} {_does(r)}" for r in won]
-        said = "; ".join(dict.fromkeys(what))
-        if all(result.rung in WITH_ORIGINALS for result in won):
-            said = f"{said}. Without any original no attack succeeded; that is not a proof"
-        return "leaks", f"leaks: {said}"
+        return "leaks", f"leaks: {'; '.join(dict.fromkeys(what))}"
     return "none", "no attack of this suite succeeded; that is not a proof"
+
+
+def _without_originals(results: Sequence[AttackResult]) -> str:
+    tried = [r for r in results if r.had_power and r.rung not in (EYE, *WITH_ORIGINALS)]
+    if tried:
+        return "Without any original no attack succeeded; that is not a proof"
+    return "Without any original nothing but a look at the file was tried with power"
 
 
 def _does(result: AttackResult) -> str:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dpkit.errors import UsageError
-from dpkit.keystore.keys import open_key, seal_key
+from dpkit.keystore.keys import SEED, open_key, seal_key
 from dpkit.keystore.plans import plans_of_key
 from dpkit.pipeline.terms import Terms
+from dpkit.types import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dpkit.keystore.store import Keystore
-    from dpkit.types import Key, Secret
+    from dpkit.types import Key
     from dpkit.types.supply import Supply
 
 
@@ -29,10 +30,23 @@ class DataKey:
 
 
 def new_key(keystore: Keystore, terms: Terms, seed: Secret, supply: Supply) -> DataKey:
-    """Make a key from its seed and what the sanitizer needs, and seal it with its terms."""
+    """Make a key from its seed and what the sanitizer needs, and seal it with its terms.
+
+    One that a killed run sealed under the same seed is taken: a twin of it would outlive it.
+    """
     supply.voice.notice(f"making the key: {terms.sanitizer.summary}")
     key = terms.sanitizer.fit(terms.rule.geometry, seed, supply)
-    return DataKey(seal_key(keystore, key, terms.to_json()), key, terms)
+    twin = _sealed_under(keystore, seed) if supply.checkpoints.load() else None
+    return DataKey(twin or seal_key(keystore, key, terms.to_json()), key, terms)
+
+
+def _sealed_under(keystore: Keystore, seed: Secret) -> str | None:
+    for entry in keystore.entries():
+        if entry.kind == "key" and entry.state == "active":
+            sealed = keystore.get(entry.object_id, "key")
+            if Secret(sealed.array(SEED).tobytes()) == seed:
+                return entry.object_id
+    return None
 
 
 @contextmanager

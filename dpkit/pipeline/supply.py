@@ -114,4 +114,6 @@ def _labels(targets: NDArray[Any], classes: tuple[int, ...]) -> NDArray[np.int64
     """Return the places of class numbers, int64 [n]; -1 where targets are no class numbers."""
     if targets.ndim != 1 or not classes:
         return np.full(len(targets), NO_LABEL, np.int64)
-    return np.searchsorted(np.array(classes), targets).astype(np.int64)
+    known = np.array(classes)
+    places = np.minimum(np.searchsorted(known, targets), len(known) - 1)
+    return np.where(known[places] == targets, places, NO_LABEL).astype(np.int64)

@@ -114,11 +114,14 @@ def known_terms(
     Raises
     ------
     UsageError
-        A given option differs from the key's, or a class is unknown to it.
+        The key is another sanitizer's, a given option differs from the key's, a class is unknown
+        to it, or its network answers with other classes than the release has.
     """
+    _refuse_another_sanitizer(request, terms)
     _refuse_differences(request, terms)
     targets = encode_targets(scanned, terms.classes, request.added_classes)
     terms = replace(terms, classes=targets.classes)
+    _refuse_foreign_remote(request, terms)
     _announce_classes(request, terms, targets, voice)
     return terms, targets
 
@@ -132,6 +135,25 @@ def class_images(targets: Targets) -> dict[int, int]:
         index: int((values[:, column] == 1).sum())
         for column, (index, _) in enumerate(targets.classes)
     }
+
+
+def _refuse_another_sanitizer(request: ReleaseRequest, terms: Terms) -> None:
+    asked, held = request.sanitizer.name, terms.sanitizer.name
+    if asked != held:
+        raise UsageError(
+            f"key {request.key_id} is a key of {held}, not of {asked}",
+            remedy=f"release by `dpkit {held}`, or leave --key out for a new key",
+        )
+
+
+def _refuse_foreign_remote(request: ReleaseRequest, terms: Terms) -> None:
+    learned = parameters(terms.sanitizer).get("classes", len(terms.classes))
+    if request.with_remote and learned != len(terms.classes):
+        raise UsageError(
+            f"the network of key {request.key_id} answers with {learned} classes, and the release "
+            f"has {len(terms.classes)}",
+            remedy="leave --with-remote out, or --key for a new training",
+        )
 
 
 def _refuse_differences(request: ReleaseRequest, terms: Terms) -> None:

@@ -106,3 +106,15 @@ def test_a_leak_to_those_alone_who_hold_originals_says_so():
     verdict = said([result(images=of(0.3), rung="A6"), result(state="no success")], of(0.3))
     assert verdict.word == "leaks"
     assert "Without any original no attack succeeded; that is not a proof" in verdict.sentence
+
+
+def test_a_leak_beside_which_only_the_eye_looked_says_that():
+    looked = result("view", "no success", rung="A0")
+    verdict = said([result(images=of(0.3), rung="A6"), looked], of(0.3))
+    assert "nothing but a look at the file was tried with power" in verdict.sentence
+
+
+def test_where_only_the_eye_looked_nothing_is_known():
+    verdict = said([result("view", "no success", rung="A0"), result(state="no power")])
+    assert (verdict.word, verdict.had_power, verdict.of) == ("unknown", 1, 2)
+    assert "beyond a look at the file" in verdict.sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,10 +20,10 @@ from dpkit.keystore.keys import open_key
 from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
 from dpkit.nets import REMOTES
-from dpkit.pipeline import ReleaseRequest, make_release
+from dpkit.pipeline import ReleaseRequest, data_key, make_release
 from dpkit.pipeline.checkpoints import SealedCheckpoints
 from dpkit.pipeline.state import state_root
-from dpkit.pipeline.supply import MOST_KEPT, SourceImages
+from dpkit.pipeline.supply import MOST_KEPT, SourceImages, _labels
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions, choose_rule
 from dpkit.readers.folder import FolderSource
@@ -33,6 +34,7 @@ from dpkit.release.verify import verify
 from dpkit.sanitize import Sanitize
 from dpkit.sanitizers import SANITIZERS
 from dpkit.sanitizers.base import REMOTE, ImageSanitizer, param
+from dpkit.sanitizers.morph import Morph
 from dpkit.types import Key, Rows, SanitizedBatch
 from dpkit.types.supply import Weights
 
@@ -202,7 +204,7 @@ def test_the_empty_folder_that_a_kill_during_a_fit_leaves_is_taken(
         make_release(request_of(learned(), out="other"), keystore)
 
 
-def test_a_killed_fit_goes_on_and_gives_the_release_of_an_uninterrupted_one(
+def test_a_killed_fit_goes_on_from_its_checkpoint_with_the_same_seed_and_parts(
     learned, keystore, request_of, monkeypatch
 ):
     monkeypatch.setattr(learned, "killed_at", 2)
@@ -213,8 +215,27 @@ def test_a_killed_fit_goes_on_and_gives_the_release_of_an_uninterrupted_one(
     published = make_release(request_of(learned()), keystore)
     assert [done for done, *_ in learned.seen] == [0, 2]
     assert len({tuple(parts) for _, _, parts, _ in learned.seen}) == 1
+    key = open_key(keystore.get(published.key_id, "key"))
+    drawn = np.random.default_rng(list(key.seed.reveal())).standard_normal((4, 3, 2, 2))
+    assert np.array_equal(key.array("filters"), drawn)
     assert not list((state_root() / "checkpoints").iterdir())
     verify(published.release)
+
+
+def test_a_kill_between_key_and_plan_leaves_one_key(learned, keystore, request_of, monkeypatch):
+    sealing = data_key.seal_key
+
+    def seal(*given):
+        sealing(*given)
+        raise Killed
+
+    monkeypatch.setattr(data_key, "seal_key", seal)
+    with pytest.raises(Killed):
+        make_release(request_of(learned()), keystore)
+    monkeypatch.setattr(data_key, "seal_key", sealing)
+    published = make_release(request_of(learned()), keystore)
+    keys = [entry.object_id for entry in keystore.entries() if entry.kind == "key"]
+    assert keys == [published.key_id]
 
 
 @pytest.mark.slow
@@ -329,3 +350,23 @@ def test_inspect_shows_a_feature_map_in_grey(learned, keystore, request_of):
     shades = np.asarray(picture)
     assert (shades[..., 0] == shades[..., 2]).all()
     assert len(np.unique(shades)) > 10
+
+
+def test_a_key_of_another_sanitizer_is_refused(learned, keystore, request_of):
+    first = make_release(request_of(learned()), keystore)
+    with pytest.raises(UsageError, match="is a key of learned, not of morph"):
+        make_release(request_of(Morph(kappa=1), out="later", key_id=first.key_id), keystore)
+
+
+def test_a_network_of_other_classes_than_the_release_is_not_given_away(
+    learned, keystore, request_of, images
+):
+    first = make_release(request_of(learned()), keystore)
+    shutil.copytree(images / "coffee", images / "tea")
+    asked = {"key_id": first.key_id, "added_classes": ("tea",), "with_remote": True}
+    with pytest.raises(UsageError, match="answers with 3 classes, and the release has 4"):
+        make_release(request_of(learned(), out="later", **asked), keystore)
+
+
+def test_targets_that_are_no_class_have_no_label():
+    assert _labels(np.array([7, 2, -1, 9]), (2, 7)).tolist() == [1, 0, -1, -1]
