@@ -114,7 +114,7 @@ def sentences(swept: Swept) -> list[str]:
             points = 100 * (plain.accuracy - line.accuracy)
             said.append(
                 f"λ {line.weight:g} takes {less:.1f} dB from the best attacker and "
-                f"{points:.1f} points of accuracy."
+                f"{points:.1f} points of accuracy{_unsettled(plain, line)}."
             )
     for line in (plain, *defended):
         weak = [attacker.kind for attacker in line.attackers if not attacker.counts]
@@ -213,6 +213,17 @@ def _said(line: Line) -> str:
         f"{line.best_psnr[1]:.1f} dB ({line.best_psnr[0]}) and SSIM {line.best_ssim[1]:.2f} "
         f"({line.best_ssim[0]})."
     )
+
+
+def _unsettled(*lines: Line) -> str:
+    """Say where a difference is one of lower bounds."""
+    cut = [
+        f"{one.weight:g}"
+        for one in lines
+        for attacker in one.attackers
+        if one.best_psnr and attacker.kind == one.best_psnr[0] and not attacker.converged
+    ]
+    return f"; unsettled, for the best attacker at λ {' and '.join(cut)} was cut" if cut else ""
 
 
 def _cells(line: Line) -> list[str]:

@@ -139,6 +139,16 @@ def test_an_attacker_that_was_cut_is_marked_and_one_without_a_step_scores_nothin
     assert "no step, cut" in text
 
 
+def test_a_difference_of_lower_bounds_is_said_to_be_unsettled():
+    attacks = {(0.0, "mlp"): [found(20.0)], (0.1, "mlp"): [found(15.0)]}
+    assert "λ 0.1 takes 5.0 dB from the best attacker and 5.0 points of accuracy." in sentences(
+        swept(attacks)
+    )
+    attacks[0.1, "mlp"] = [found(15.0, converged=0.0)]
+    (said,) = [line for line in sentences(swept(attacks)) if "takes" in line]
+    assert said.endswith("accuracy; unsettled, for the best attacker at λ 0.1 was cut.")
+
+
 def test_the_plot_is_the_same_for_the_same_sweep():
     one = swept({(weight, "ridge"): [found(20.0)] for weight in (0.0, 0.1)})
     assert plot(one) == plot(one)
