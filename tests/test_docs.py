@@ -205,7 +205,7 @@ class TestTables:
 
     def test_the_audits_page_lists_its_options_with_their_defaults(self):
         section = page("audit.md").split("## Options of")[1].split("## ")[0]
-        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        listed = re.findall(r"^\| `(--[A-Za-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
         everywhere = {name for p in ALL["dpkit restore"].params for name in p.opts}
         own = [p for p in ALL["dpkit audit"].params if isinstance(p, click.Option)]
         own = [p for p in own if not everywhere.intersection(p.opts)]
@@ -216,7 +216,7 @@ class TestTables:
     )
     def test_the_sweeps_page_lists_the_options_of_each_with_their_defaults(self, name):
         section = page("sweep.md").split(f"## Options of `dpkit sweep {name}`")[1].split("## ")[0]
-        listed = re.findall(r"^\| `(--[a-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
+        listed = re.findall(r"^\| `(--[A-Za-z-]+)[^|]*\| ?([^|]*?) ?\|", section, re.MULTILINE)
         everywhere = {name for p in ALL["dpkit verify"].params for name in p.opts}
         own = [p for p in ALL[f"dpkit sweep {name}"].params if isinstance(p, click.Option)]
         own = [p for p in own if not everywhere.intersection(p.opts)]
