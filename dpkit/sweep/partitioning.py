@@ -11,7 +11,7 @@ from dpkit.nets.attackers import ATTACKERS
 from dpkit.nets.bipartite import SPLITS
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.sanitizers.partition import MOST_STRENGTH
+from dpkit.sanitizers.partition import MOST_STRENGTH, Partition
 from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
 from dpkit.sweep.partition import Asked, Attacked, Case, Scores, measure
 from dpkit.sweep.partitionplot import partition_plot
@@ -126,9 +126,10 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
     Raises
     ------
     UsageError
-        The folder is of another sweep, or the images have no labels or too few.
+        The folder is of another sweep, or the images have no labels or too few, or are too small.
     """
     source = provided(request.source, request.split, request.read, request.seed, voice)
+    Partition(network=request.plan.network).check(source.geometry)
     asked: dict[str, Json] = asdict(request.plan)
     cells = Cells(request.out, {"plan": asked, **source.asked()})
     measured = _Measured(request.plan, source, cells, voice)

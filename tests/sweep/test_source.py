@@ -71,6 +71,14 @@ def test_an_obfuscator_sweep_of_another_depth_does_not_get_the_first_ones_figure
             sweep_obfuscate(sweep, Voice())
 
 
+def test_sides_too_small_for_the_network_are_refused_before_anything_is_made(folder, tmp_path):
+    plan = PartitionPlan(network="vgg19")
+    request = PartitionRequest(folder, tmp_path / "out", plan, READINGS[0], SPLIT)
+    with pytest.raises(UsageError, match="a side of 8 pixels is below 32"):
+        partition_folder(request, Voice())
+    assert not (tmp_path / "out").exists()
+
+
 def test_sides_too_small_to_compare_are_refused_before_anything_is_made(folder, tmp_path):
     request = PartitionRequest(
         folder, tmp_path / "out", PartitionPlan(), ReadOptions(size="2"), SPLIT
