@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -21,34 +23,45 @@ GUESSES: Final = ((BROWN, "--"), (VIOLET, ":"))  # told apart by dash as well as
 
 def histogram_uri(measured: Distribution, guesses: Mapping[str, Distribution]) -> str:
     """Return the histogram of one metric, with the means of the guesses marked."""
+    means = tuple((name, guess.mean) for name, guess in guesses.items())
+    return _drawn(_Bars(measured.metric, measured.counts, measured.edges), means)
 
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    metric: str
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
+
+
+@lru_cache(maxsize=8)  # both editions of a report show the same
+def _drawn(bars: _Bars, means: tuple[tuple[str, float | None], ...]) -> str:
     def draw(axes: Axes) -> None:
-        _draw_bars(axes, measured)
-        _label(axes, measured.metric)
-        _draw_guesses(axes, measured.metric, guesses)
+        _draw_bars(axes, bars)
+        _label(axes, bars.metric)
+        _draw_guesses(axes, bars.metric, means)
 
     return svg_uri(draw)
 
 
-def _draw_bars(axes: Axes, measured: Distribution) -> None:
-    edges, total = measured.edges, max(sum(measured.counts), 1)
+def _draw_bars(axes: Axes, bars: _Bars) -> None:
+    edges, total = bars.edges, max(sum(bars.counts), 1)
     widths = [right - left for left, right in pairwise(edges)]
-    shares = [100 * count / total for count in measured.counts]
+    shares = [100 * count / total for count in bars.counts]
     axes.bar(edges[:-1], shares, widths, align="edge", color=BLUE, edgecolor="white", linewidth=0.4)
     axes.set_ylim(0, 1.42 * max(shares, default=1))  # room for the names of the guesses
 
 
-def _draw_guesses(axes: Axes, metric: str, guesses: Mapping[str, Distribution]) -> None:
-    for place, ((name, guess), (colour, dash)) in enumerate(
-        zip(guesses.items(), GUESSES, strict=False)
-    ):
-        if guess.mean is None:
+def _draw_guesses(axes: Axes, metric: str, means: tuple[tuple[str, float | None], ...]) -> None:
+    marks = zip(means, GUESSES, strict=False)
+    for place, ((name, mean), (colour, dash)) in enumerate(marks):
+        if mean is None:
             continue
-        to_the_left = guess.mean > sum(axes.get_xlim()) / 2
-        axes.axvline(guess.mean, color=colour, linestyle=dash, linewidth=1.6)
+        to_the_left = mean > sum(axes.get_xlim()) / 2
+        axes.axvline(mean, color=colour, linestyle=dash, linewidth=1.6)
         axes.annotate(
-            f"{name} {number(guess.mean, metric)}",
-            (guess.mean, 0.97 - 0.11 * place),
+            f"{name} {number(mean, metric)}",
+            (mean, 0.97 - 0.11 * place),
             xycoords=("data", "axes fraction"),
             xytext=(-4 if to_the_left else 4, 0),
             textcoords="offset points",
