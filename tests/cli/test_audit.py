@@ -46,6 +46,7 @@ class TestAPublishedRelease:
         assert contents(released) == before
         invoke("verify", released)
 
+    @pytest.mark.slow
     def test_gets_a_private_report_that_nobody_else_may_read(self, invoke, released, home):
         page = invoke("audit", released, "--quick", "--json").json["private_report"]
         assert page.startswith(str(home / "state"))
@@ -55,6 +56,7 @@ class TestAPublishedRelease:
         }  # fmt: skip
         assert "picture_ast" in (folder / "report.html").read_text()
 
+    @pytest.mark.slow
     def test_takes_originals_that_were_moved(self, invoke, released, images):
         elsewhere = images.rename(images.with_name("elsewhere"))
         ran = invoke("audit", released, code=2)
@@ -67,6 +69,7 @@ class TestAPublishedRelease:
         assert ran.json["attacks"] >= 1
         assert ran.json["had_power"] <= 1
 
+    @pytest.mark.slow
     def test_takes_pictures_that_the_adversary_may_hold(self, invoke, released, tmp_path):
         other = tmp_path / "other"
         other.mkdir()

@@ -46,6 +46,7 @@ def blocks_of(image):
 
 
 class TestARelease:
+    @pytest.mark.slow
     def test_holds_pixels_as_they_are(self, released):
         values, labels, _ = rows_of(released)
         assert values.dtype == np.uint8
@@ -134,6 +135,7 @@ def test_the_code_on_the_card_runs_as_it_stands(released):
 
 
 class TestTrace:
+    @pytest.mark.slow
     def test_lists_every_image_that_holds_a_piece(self, invoke, released, images):
         values, _, ids = rows_of(released)
         originals, _ = originals_of(invoke, images, ids)

@@ -277,6 +277,7 @@ class TestAKeyUsedAgain:
         said = invoke("morph", images, "--key", key, "--kappa", 4, "--out", "x", code=2)
         assert "differs from the key's 16" in said.err
 
+    @pytest.mark.slow
     def test_accepts_an_option_that_agrees(self, invoke, images, key):
         invoke("morph", images, "--key", key, *KAPPA, "--size", 16, "--out", "x")
 

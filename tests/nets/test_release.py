@@ -19,6 +19,7 @@ def unmixed(class_to_idx):
     return torch.from_numpy(pixels).movedim(-1, 1).float(), labels
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_from_mixed_images_knows_unmixed_ones(invoke, images, tmp_path):
     done = invoke("mix", images, "--Lb", 4, "--Wb", 4, "--Ns", 5)
     assert done.code == 0, done.err

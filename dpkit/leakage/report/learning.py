@@ -42,11 +42,20 @@ def _draw(axes: Axes, curve: TrainingCurve, place: int) -> None:
     axes.plot(numbers, figures, color=BLUE, marker="." if len(numbers) < MOST_ROWS else "")
     axes.axvline(curve.kept, color=BROWN, ls=":")
     axes.annotate(
-        "kept", (curve.kept, 1), xycoords=("data", "axes fraction"), color=INK, ha="center"
+        "kept",
+        (curve.kept, 0.97),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, 0),
+        textcoords="offset points",
+        color=INK,
+        va="top",
+        ha="right",
     )
     axes.grid(axis="y", color="#d5dbe1", linewidth=0.6)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(curve.columns[place])
+    axes.locator_params(axis="x", integer=True)
+    axes.yaxis.set_major_formatter("{x:.4g}")  # each tick says all: a factor would lie on the title
+    axes.set_title(curve.columns[place], loc="left", fontsize="medium")
 
 
 def _alt(curve: TrainingCurve, place: int) -> str:

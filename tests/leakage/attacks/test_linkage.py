@@ -48,6 +48,7 @@ def test_originals_are_found_in_the_gallery(law, cores, interleave, least):
 
 
 @pytest.mark.parametrize("law", ["gaussian", "orthogonal"])
+@pytest.mark.slow
 def test_scattered_pixels_leave_whole_images_to_compare_where_the_set_is_large(law):
     pixels = crops((*PRIVATE, *OTHERS), 240, 6)
     released = morphed(pixels, kappa=9, law=law, cores="distinct", interleave=True)

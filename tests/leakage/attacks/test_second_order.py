@@ -56,6 +56,7 @@ def test_scattered_pixels_tell_nothing_but_brightness():
     assert abs((flat * seen).sum() / np.sqrt((flat**2).sum() * (seen**2).sum())) < 0.15
 
 
+@pytest.mark.slow
 def test_one_seed_finds_the_same_again():
     view = view_of(ORIGINALS, OTHERS, kappa=32)
     one, other = (ATTACK.run(view, Effort(seed=3, is_full=False)).images for _ in range(2))
