@@ -1,6 +1,7 @@
 """A network learns from a published release of mixed images, and is right on images as they are."""
 
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
