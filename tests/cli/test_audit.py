@@ -187,6 +187,7 @@ class TestFaces:
 
 
 class TestAConditionOnAPublishedRelease:
+    @pytest.mark.slow
     def test_that_is_met_is_code_0(self, invoke, released):
         invoke("audit", released, "--quick", "--require", "worst_ssim <= 1")
 
@@ -201,6 +202,7 @@ class TestAConditionOnAPublishedRelease:
 
 
 class TestBeforePublication:
+    @pytest.mark.slow
     def test_the_quick_part_is_run_by_itself(self, invoke, images, tmp_path, monkeypatch):
         monkeypatch.delenv("DPKIT_AUDIT")
         ran = invoke("morph", images, "--kappa", 64)

@@ -58,6 +58,7 @@ def handed_over(invoke, images, folder, *morph):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_the_developers_features_are_those_of_the_originals(
     invoke, images, developer, store, morph
 ):

@@ -242,10 +242,12 @@ class TestTheSelfCheck:
         err = refused(images, *KAPPA)
         assert "a stem in manifest.json (1, such as 'LOVELACE')" in err
 
+    @pytest.mark.slow
     def test_lets_a_class_be_called_as_its_file(self, invoke, images):
         (images / "coffee/picture_cof0001.png").rename(images / "coffee/coffee.png")
         invoke("morph", images, *KAPPA)
 
+    @pytest.mark.slow
     def test_leaves_names_in_dpkits_own_words_alone(self, invoke, images):
         """Reports, card, manifest and index are full of words that may well be file names."""
         words = ("palette", "images", "report", "target", "train", "validation", "mean image",

@@ -78,6 +78,7 @@ class TestARelease:
         assert "No attack was run on this release" in said.out
         assert "of a mixed image is its original, in place" in said.out
 
+    @pytest.mark.slow
     def test_the_report_measures_what_stays(self, released):
         report = json.loads((released / "report.json").read_text())
         assert 40 < report["measured"]["unchanged"]["mean"] < 65  # per cent
@@ -116,6 +117,7 @@ class TestARelease:
             shutil.rmtree(tmp_path / "release")
         assert found[0] == found[1]
 
+    @pytest.mark.slow
     def test_p_1_leaves_no_block_in_place(self, invoke, images):
         said = invoke("mix", images, *FEW, "--p-replace", 1, "--json")
         report = json.loads((Path("release/report.json")).read_text())
@@ -152,10 +154,12 @@ class TestTrace:
                 }
                 assert sure <= listed.get(ids[holder], set())
 
+    @pytest.mark.slow
     def test_knows_the_file_by_its_name(self, invoke, released, images):
         name = next(images.rglob("*.png")).relative_to(images).as_posix()
         assert f"hold a piece of {name}" in invoke("trace", released, "--image", name).out
 
+    @pytest.mark.slow
     def test_of_a_stranger_is_refused(self, invoke, released):
         assert "holds no image" in invoke("trace", released, "--image", "no.png", code=2).err
 
@@ -261,6 +265,7 @@ class TestWithoutOneLabel:
 
 
 class TestParts:
+    @pytest.mark.slow
     def test_donors_come_from_their_own_part(self, invoke, tmp_path):
         root = tmp_path / "parts"
         for part, first in (("train", 0), ("test", 20)):

@@ -105,6 +105,7 @@ class TestTheWayBack:
             found = invoke("lookup", released, "--group", name, "--json").json["matches"]
             assert match in found
 
+    @pytest.mark.slow
     def test_refuses_a_foreign_keystore(self, invoke, released, images, tmp_path):
         invoke("morph", images, *KAPPA, "--out", "other", "--keystore", tmp_path / "o.dpks")
         said = invoke("restore", released, "--keystore", tmp_path / "o.dpks", code=12)
@@ -260,6 +261,7 @@ class TestAKeyUsedAgain:
     def key(self, invoke, images):
         return invoke("morph", images, *KAPPA, "--json").json["key_id"]
 
+    @pytest.mark.slow
     def test_gives_the_same_ids_and_values(self, invoke, images, key, tmp_path):
         invoke("morph", images, "--key", key, "--out", "second")
 

@@ -43,6 +43,7 @@ def test_the_small_grid_is_released_and_loaded(invoke, images, tmp_path):
     assert tuple(rows[0][0].shape) == (3, 4, 4)
 
 
+@pytest.mark.slow
 def test_two_releases_of_one_image_share_no_noise(invoke, images, tmp_path):
     """Flat images show the noise itself."""
     for path in images.rglob("*.png"):

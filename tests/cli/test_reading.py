@@ -133,6 +133,7 @@ class TestTargets:
         with h5py.File("release/data/train-00000-of-00001.h5") as shard:
             assert (shard["labels"].dtype, shard["labels"].shape) == (np.uint8, (24, 2))
 
+    @pytest.mark.slow
     def test_a_column_for_each_label(self, invoke, numbered, table, by_file):
         rows = ["1,0", "0,-1", "u,1", ",1.0"] * 6
         labels = table("file,Edema,Mass", *(f"a{i:02}.png,{c}" for i, c in enumerate(rows)))
@@ -225,6 +226,7 @@ class TestParts:
         labels = table("file,patient", *(f"a{i:03}.png,P{i // 3}" for i in range(60)))
         return root, "--labels", labels, "--group", "patient", "--split", "60/20/20"
 
+    @pytest.mark.slow
     def test_a_patient_falls_into_one_part(self, invoke, patients, index, manifest):
         invoke("morph", *patients, *EXACT)
         parts = {}
@@ -375,6 +377,7 @@ class TestPixels:
         restored = back(numbered, "--channels", "grey")
         assert np.array_equal(restored("a01.png"), np.asarray(picture.convert("L")))
 
+    @pytest.mark.slow
     def test_a_file_of_another_colour_is_quarantined(self, invoke, tmp_path, home):
         (tmp_path / "grey").mkdir()
         for i in range(120):

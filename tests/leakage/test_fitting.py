@@ -34,6 +34,7 @@ def test_the_state_kept_is_the_one_of_the_reported_loss():
     assert float(found) == pytest.approx(trained.loss)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network_and_leaves_torchs_own_draws_alone():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

@@ -16,6 +16,7 @@ def _few_steps(monkeypatch):
 
 
 @pytest.mark.parametrize(("encoder", "gain"), [(halved, 3), (stage, 3)])
+@pytest.mark.slow
 def test_pictures_come_back_far_better_than_by_a_guess(encoder, gain):
     given_away = handed(encoder())
     found = ATTACKS["mlp"].run(given_away.view, Effort())

@@ -41,6 +41,7 @@ def test_pictures_come_back_from_patches():
     assert ncc(ORIGINALS[:60], found.images) >= 0.6
 
 
+@pytest.mark.slow
 def test_pictures_come_back_in_colour():
     originals, others = crops(PRIVATE, 400, 16, 3), crops(PUBLIC, 1000, 16, 3, seed=9)
     found = ATTACK.run(view_of(originals, others, kappa=48), QUICK)
