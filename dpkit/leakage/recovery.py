@@ -18,7 +18,7 @@ import numpy as np
 from dpkit.kernels.ssim import ssim_mse_unstretched
 from dpkit.leakage.intervals import bootstrap_mean, exact_share
 from dpkit.leakage.scoring import grey
-from dpkit.types.audit import ImageScores, Spread
+from dpkit.types.scores import ImageScores, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from dpkit.pipeline.rows import Finished, Sample
     from dpkit.release.manifest import Manifest
     from dpkit.types import Json
-    from dpkit.types.audit import AttackResult, Audit
+    from dpkit.types.attacks import AttackResult
+    from dpkit.types.audit import Audit
     from dpkit.types.evidence import PrivacyGuarantee, RoundTrip
     from dpkit.types.voice import Voice
 
