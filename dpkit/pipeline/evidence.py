@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from dpkit.types import Json
     from dpkit.types.attacks import AttackResult
     from dpkit.types.audit import Audit
-    from dpkit.types.evidence import PrivacyGuarantee, RoundTrip
+    from dpkit.types.evidence import RoundTrip
+    from dpkit.types.promise import PrivacyGuarantee
     from dpkit.types.voice import Voice
 
 PAIRS: Final = 24  # originals in the private report, at most

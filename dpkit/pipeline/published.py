@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from dpkit.release.manifest import PartCounts
     from dpkit.types import Json
-    from dpkit.types.evidence import PrivacyGuarantee
+    from dpkit.types.promise import PrivacyGuarantee
 
 
 @dataclass(frozen=True, slots=True)

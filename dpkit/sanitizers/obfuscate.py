@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from dpkit.nets.obfuscator import Obfuscator
     from dpkit.training.obfuscation import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.supply import Need, Supply, Weights
+    from dpkit.types.training_curve import TrainingCurve
 
 STACKS: Final = 5  # of a VGG
 MOST: Final = 8  # channels of a late stack, in parts of the first's

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from dpkit.training.partitioned import Recipe
     from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.supply import Need, Supply, Weights
+    from dpkit.types.training_curve import TrainingCurve
 
 SPLITS: Final = {"mlp": 3, "cnn": 4, "vgg19": 5}  # the last split point of each network
 LEAST_SIDE: Final = {"mlp": 1, "cnn": 1, "vgg19": 32}  # pixels
