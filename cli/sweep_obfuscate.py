@@ -15,8 +15,8 @@ from cli.progress import voice
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.obfuscate import Obfuscate
-from dpkit.sweep.obfuscate import KINDS, ObfuscateSweep, sweep_obfuscate
-from dpkit.sweep.obfuscated import Findings
+from dpkit.sweep.obfuscate import KINDS, ObfuscateSweep
+from dpkit.sweep.obfuscating import obfuscate_folder
 
 _MINUTE = 60
 
@@ -40,7 +40,11 @@ _MINUTE = 60
     help="Reconstructors that are trained against each obfuscator.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each attacker."
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Repetitions, each with obfuscators and attackers of its own.",
 )
 @click.option(
     "--budget",
@@ -123,7 +127,5 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
         retries_cut=values["retry_cut"],
     )
     with voice() as speaking:
-        swept, cells = sweep_obfuscate(request, speaking)
-    found = Findings(swept)
-    found.write(cells)
-    show(found.facts(), [*found.lines(), f"results in {cells.folder}"], as_json=as_json)
+        found = obfuscate_folder(request, speaking)
+    show(found.facts(), found.lines(), as_json=as_json)

@@ -1,51 +1,40 @@
 """What a learnable obfuscator costs and hides, over λ: Table 3 of its paper under fair attackers.
 
-For each λ an obfuscator is trained, frozen, and attacked: every kind of reconstructor is trained
-anew against it by every seed, on pictures of the training part, and scored on pictures of the test
-part as they come out. λ = 0, the network without a defence, is always beside the others.
+For each seed and λ an obfuscator is trained, frozen, and attacked: every kind of reconstructor is
+trained anew against it, on pictures of the training part, and scored on pictures of the test part
+as they come out. λ = 0, the network without a defence, is always beside the others.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from dpkit.errors import UsageError
-from dpkit.leakage.attacks.attack import Effort
-from dpkit.nets import REMOTES
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.rng import derive
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
 from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, guesses
-from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
+from dpkit.sweep.cells import Cells, number_name
+from dpkit.sweep.obfuscators import Trained, encoded, trained
+from dpkit.sweep.shares import Shares
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
-from dpkit.training.encoding import one_thread
-from dpkit.training.state import load_into
-from dpkit.types import ImageBatch, Key, Secret
-from dpkit.types.supply import Supply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from dpkit.types import Json
     from dpkit.types.voice import Voice
 
 KINDS: Final = PAPERS + GENERAL
-LEAST_SECONDS: Final = 1.0
-AT_ONCE: Final = 256
+FIGURES: Final = 2  # version of what the cells mean; a folder of another is another sweep's
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class ObfuscateSweep:
     sanitizer
         All other parameters of the obfuscator.
     seeds
-        Of each attacker, 1 or more.
+        Repetitions, 1 or more, each with obfuscators and attackers of its own.
     seconds
         For all attackers that are still to be trained, together.
     pairs, targets
@@ -91,18 +80,15 @@ class ObfuscateSweep:
 
     @property
     def settings(self) -> tuple[Obfuscate, ...]:
-        """The obfuscators, the undefended first."""
+        """The obfuscators of one seed, the undefended first."""
         weights = sorted({0.0, *self.weights})
         return tuple(replace(self.sanitizer, lambda_=weight) for weight in weights)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trained:
-    """One obfuscator with its key, and figures of its training and its accuracy."""
-
-    sanitizer: Obfuscate
-    key: Key
-    figures: dict[str, Json]
+    def repetitions(self) -> Iterator[tuple[int, Obfuscate]]:
+        """Yield seeds and obfuscators, seed by seed: the first already show the whole picture."""
+        for seed in range(self.seeds):
+            for sanitizer in self.settings:
+                yield seed, sanitizer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,15 +100,15 @@ class Swept:
     guesses
         What is reached without an encoder, by name.
     trained
-        One an obfuscator.
+        One obfuscator for each seed and λ.
     attacks
-        By λ and kind: figures of each seed.
+        Figures by λ, seed and kind.
     """
 
     images: tuple[int, int, int]  # that learn or decide, that attackers learn from, scored
     guesses: dict[str, Quality]
     trained: tuple[Trained, ...]
-    attacks: dict[tuple[float, str], list[dict[str, Json]]]
+    attacks: dict[tuple[float, int, str], dict[str, Json]]
 
 
 def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
@@ -135,24 +121,27 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
     """
     source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
     cells = Cells(sweep.out, _asked(sweep, source))
-    trained = [_trained(one, sweep, source, cells, voice) for one in sweep.settings]
-    pairs = _some(source.rows("train", "validation"), sweep.pairs, sweep.seed)
+    learned = source.rows("train", "validation")
+    pairs = _some(learned, sweep.pairs, sweep.seed)
     targets = _some(source.rows("test"), sweep.targets, sweep.seed)
-    encoded = {
-        one.sanitizer.lambda_: (_encoded(one, source, pairs), _encoded(one, source, targets))
-        for one in trained
-    }
-    attacks = _attacked(sweep, source, encoded, cells, voice)
-    found = guesses(*encoded[0.0], source.geometry.peak)
-    learned = len(source.rows("train", "validation"))
-    counts = (learned, len(pairs), len(targets))
-    return Swept(counts, found, tuple(trained), attacks), cells
+    attacking = _Attacking(sweep, cells, voice)
+    found: list[Trained] = []
+    attacks: dict[tuple[float, int, str], dict[str, Json]] = {}
+    for seed, sanitizer in sweep.repetitions():
+        one = trained(sanitizer, (sweep.seed, seed), source, cells, voice)
+        sides = encoded(one, source, pairs), encoded(one, source, targets)
+        attacks |= attacking.attacked(one, sides, source)
+        found.append(one)
+    counts = (len(learned), len(pairs), len(targets))
+    guessed = guesses(*sides, source.geometry.peak)
+    return Swept(counts, guessed, tuple(found), attacks), cells
 
 
 def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     """Return what the figures of a cell depend on; more λ, kinds or seeds only add cells."""
     return {
         **source.asked(),
+        "figures": FIGURES,
         "sanitizer": parameters(sweep.sanitizer) | {"lambda": None},
         "pairs": sweep.pairs,
         "targets": sweep.targets,
@@ -160,104 +149,40 @@ def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     }
 
 
-def _trained(
-    sanitizer: Obfuscate, sweep: ObfuscateSweep, source: Provided, cells: Cells, voice: Voice
-) -> Trained:
-    """Train one obfuscator, or take it from its cell."""
-    name = f"obfuscator-{number_name(sanitizer.lambda_)}"
-    checkpoints = CellCheckpoints(cells, name)
-    supply = Supply(images=source.images, checkpoints=checkpoints, voice=voice)
-    sanitizer = sanitizer.completed(source.geometry, supply)
-    seed = derive(Secret(sweep.seed.to_bytes(32, "big")), "sweep", name.encode())
-    arrays = cells.arrays(name)
-    if arrays is None:
-        voice.notice(f"λ {sanitizer.lambda_:g}: training the obfuscator")
-        key = sanitizer.fit(source.geometry, seed, supply)
-        cells.keep(name, {array: key.array(array) for array in key.names()})
-        checkpoints.end()
-    else:
-        key = Key(seed, arrays)
-    trained = Trained(sanitizer, key, {})
-    figures = cells.figures(name, partial(_figures, trained, source))
-    return replace(trained, figures=figures)
+class _Attacking:
+    """Every attacker that is asked for, and which of them are still to be trained."""
 
+    def __init__(self, sweep: ObfuscateSweep, cells: Cells, voice: Voice) -> None:
+        self.sweep, self.cells, self.voice = sweep, cells, voice
+        asked = [
+            _cell(sanitizer.lambda_, seed, kind)
+            for seed, sanitizer in sweep.repetitions()
+            for kind in sweep.kinds
+        ]
+        due = sum(self._is_due(name) for name in asked)
+        self.shares, self.done, self.asked = Shares(sweep.seconds, due), 0, len(asked)
 
-def _figures(trained: Trained, source: Provided) -> dict[str, Json]:
-    rows = source.rows("test")
-    values = _encoded(trained, source, rows).values.astype(np.float32)
-    network = _classifier(trained, source)
-    with torch.inference_mode(), one_thread():
-        parts = [network(torch.from_numpy(part)) for part in _parts(values)]
-    right = torch.cat(parts).argmax(dim=1).numpy() == source.images.labels[rows]
-    return {
-        "accuracy": float(right.mean()),
-        "tested": len(rows),
-        "curve": _numbers(trained.key.array("curve")),
-    }
+    def attacked(
+        self, one: Trained, sides: tuple[Encoded, Encoded], source: Provided
+    ) -> dict[tuple[float, int, str], dict[str, Json]]:
+        """Train every kind against an obfuscator, or take it from its cell."""
+        found = {}
+        for kind in self.sweep.kinds:
+            self.voice.progress("attacking: attackers", self.done, self.asked)
+            self.voice.safe_point()
+            name = _cell(one.weight, one.seed, kind)
+            figures = self.cells.done(name)
+            if self._is_due(name):
+                with self.shares.effort(one.seed) as effort:
+                    figures = _better(attacked(kind, *sides, source.geometry, effort), figures)
+                self.cells.put(name, figures)
+            found[one.weight, one.seed, kind] = figures or {}
+            self.done += 1
+        return found
 
-
-def _numbers(curve: NDArray[Any]) -> list[Json]:
-    """Return a curve's lines; None stands where an epoch came to no number."""
-    return [[x if math.isfinite(x) else None for x in line] for line in curve.tolist()]
-
-
-def _classifier(trained: Trained, source: Provided) -> nn.Module:
-    rest = trained.sanitizer.remote(trained.key, source.geometry)
-    if rest is None:
-        raise TypeError("an obfuscator has a classifier")
-    network = REMOTES[rest.metadata["network"]](**json.loads(rest.metadata["arguments"]))
-    load_into(network, rest.arrays, "")
-    return network.eval()
-
-
-def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
-
-
-def _encoded(trained: Trained, source: Provided, rows: NDArray[np.int64]) -> Encoded:
-    """Return images and what would be released of them."""
-    pixels = source.pixels(rows)
-    ids = np.zeros(len(rows), "S26")
-    batch = ImageBatch(pixels, source.images.labels[rows], ids, ids)
-    values = trained.sanitizer.apply(batch, trained.key, source.geometry).values
-    return Encoded(pixels, values)
-
-
-def _attacked(
-    sweep: ObfuscateSweep,
-    source: Provided,
-    encoded: dict[float, tuple[Encoded, Encoded]],
-    cells: Cells,
-    voice: Voice,
-) -> dict[tuple[float, str], list[dict[str, Json]]]:
-    """Train every attacker, one seed of all before the next, time shared evenly."""
-    asked = [
-        (seed, weight, kind)
-        for seed in range(sweep.seeds)
-        for weight in encoded
-        for kind in sweep.kinds
-    ]
-    due = {one for one in asked if _is_due(cells.done(_cell(*one)), sweep)}
-    end = time.monotonic() + sweep.seconds
-    found: dict[tuple[float, str], list[dict[str, Json]]] = {}
-    for number, one in enumerate(asked):
-        seed, weight, kind = one
-        voice.progress("attacking: attackers", number, len(asked))
-        voice.safe_point()
-        before = cells.done(_cell(*one))
-        if before is None or one in due:
-            effort = Effort(max(LEAST_SECONDS, (end - time.monotonic()) / len(due)), seed)
-            figures = attacked(kind, *encoded[weight], source.geometry, effort)
-            before = _better(figures, before)
-            cells.put(_cell(*one), before)
-            due.discard(one)
-        found.setdefault((weight, kind), []).append(before)
-    voice.progress("attacking: attackers", len(asked), len(asked))
-    return found
-
-
-def _is_due(figures: dict[str, Json] | None, sweep: ObfuscateSweep) -> bool:
-    return figures is None or (sweep.retries_cut and is_cut(figures))
+    def _is_due(self, name: str) -> bool:
+        figures = self.cells.done(name)
+        return figures is None or (self.sweep.retries_cut and is_cut(figures))
 
 
 def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json]:
@@ -272,7 +197,7 @@ def is_cut(figures: dict[str, Json] | None) -> bool:
     return figures is not None and not (figures["psnr"] is not None and figures.get("converged", 1))
 
 
-def _cell(seed: int, weight: float, kind: str) -> str:
+def _cell(weight: float, seed: int, kind: str) -> str:
     return f"{kind}-{number_name(weight)}-{seed}"
 
 
