@@ -2,12 +2,15 @@
 
 For each seed and λ an obfuscator is trained, frozen, and attacked: every kind of reconstructor is
 trained anew against it, on pictures of the training part, and scored on pictures of the test part
-as they come out. λ = 0, the network without a defence, is always beside the others.
+as they come out. λ = 0, the network without a defence, is always beside the others. An obfuscator
+with its attackers is one job; jobs run one by one or in several processes, and leave cells behind.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,12 +20,14 @@ from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
-from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, guesses
+from dpkit.sweep.attackers import GENERAL, PAPERS, Quality, attacked, guesses
 from dpkit.sweep.cells import Cells, number_name
 from dpkit.sweep.obfuscators import Trained, encoded, trained
 from dpkit.sweep.shares import Shares
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
+from dpkit.sweep.workers import in_processes, one_by_one
+from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Json
-    from dpkit.types.voice import Voice
 
 KINDS: Final = PAPERS + GENERAL
 FIGURES: Final = 2  # version of what the cells mean; a folder of another is another sweep's
@@ -50,11 +54,13 @@ class ObfuscateSweep:
     seeds
         Repetitions, 1 or more, each with obfuscators and attackers of its own.
     seconds
-        For all attackers that are still to be trained, together.
+        That a process may spend on the attackers that are still to be trained.
     pairs, targets
         Pictures that an attacker learns from, and pictures that it is scored on, at most.
     retries_cut
         Whether attackers that an earlier budget cut are trained again, with the time there is.
+    workers
+        Processes, each with an obfuscator and its attackers.
     """
 
     source: Path
@@ -70,6 +76,7 @@ class ObfuscateSweep:
     read: ReadOptions = field(default_factory=ReadOptions)
     seed: int = 0
     retries_cut: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KINDS))
@@ -83,6 +90,11 @@ class ObfuscateSweep:
         """The obfuscators of one seed, the undefended first."""
         weights = sorted({0.0, *self.weights})
         return tuple(replace(self.sanitizer, lambda_=weight) for weight in weights)
+
+    @property
+    def processes(self) -> int:
+        """How many of the workers have something to do."""
+        return min(self.workers, self.seeds * len(self.settings))
 
     def repetitions(self) -> Iterator[tuple[int, Obfuscate]]:
         """Yield seeds and obfuscators, seed by seed: the first already show the whole picture."""
@@ -119,22 +131,60 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
     UsageError
         The images cannot be learned from, or the output holds something else.
     """
-    source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
-    cells = Cells(sweep.out, _asked(sweep, source))
-    learned = source.rows("train", "validation")
-    pairs = _some(learned, sweep.pairs, sweep.seed)
-    targets = _some(source.rows("test"), sweep.targets, sweep.seed)
-    attacking = _Attacking(sweep, cells, voice)
-    found: list[Trained] = []
-    attacks: dict[tuple[float, int, str], dict[str, Json]] = {}
-    for seed, sanitizer in sweep.repetitions():
-        one = trained(sanitizer, (sweep.seed, seed), source, cells, voice)
-        sides = encoded(one, source, pairs), encoded(one, source, targets)
-        attacks |= attacking.attacked(one, sides, source)
-        found.append(one)
-    counts = (len(learned), len(pairs), len(targets))
-    guessed = guesses(*sides, source.geometry.peak)
-    return Swept(counts, guessed, tuple(found), attacks), cells
+    room = _Room.of(sweep, voice)
+    jobs = room.jobs()
+    if sweep.processes > 1:
+        in_processes(partial(_measured_apart, sweep), jobs, sweep.processes, partial(_look, room))
+    else:
+        one_by_one(partial(_measured, room), jobs, voice)
+    return _collected(room), room.cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One obfuscator with its attackers, and the time that these may take together."""
+
+    sanitizer: Obfuscate
+    seed: int
+    seconds: float
+
+    def cell(self, kind: str) -> str:
+        return f"{kind}-{number_name(self.sanitizer.lambda_)}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """What every job works on."""
+
+    sweep: ObfuscateSweep
+    source: Provided
+    cells: Cells
+    voice: Voice
+
+    @classmethod
+    def of(cls, sweep: ObfuscateSweep, voice: Voice) -> _Room:
+        source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
+        return cls(sweep, source, Cells(sweep.out, _asked(sweep, source)), voice)
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        learned = self.source.rows("train", "validation")
+        return _some(learned, self.sweep.pairs, self.sweep.seed)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        return _some(self.source.rows("test"), self.sweep.targets, self.sweep.seed)
+
+    def jobs(self) -> list[_Job]:
+        """Return what is asked, each with its share of the time, seed by seed."""
+        asked = [_Job(sanitizer, seed, 0.0) for seed, sanitizer in self.sweep.repetitions()]
+        due = [sum(self.is_due(job.cell(kind)) for kind in self.sweep.kinds) for job in asked]
+        share = self.sweep.seconds * self.sweep.processes / max(1, sum(due))
+        return [replace(job, seconds=share * many) for job, many in zip(asked, due, strict=True)]
+
+    def is_due(self, name: str) -> bool:
+        figures = self.cells.done(name)
+        return figures is None or (self.sweep.retries_cut and is_cut(figures))
 
 
 def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
@@ -149,40 +199,51 @@ def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     }
 
 
-class _Attacking:
-    """Every attacker that is asked for, and which of them are still to be trained."""
+def _measured_apart(sweep: ObfuscateSweep, job: _Job) -> None:
+    """Do one job in a process of its own."""
+    one_by_one(partial(_measured, _Room.of(sweep, Voice())), [job], Voice())
 
-    def __init__(self, sweep: ObfuscateSweep, cells: Cells, voice: Voice) -> None:
-        self.sweep, self.cells, self.voice = sweep, cells, voice
-        asked = [
-            _cell(sanitizer.lambda_, seed, kind)
-            for seed, sanitizer in sweep.repetitions()
-            for kind in sweep.kinds
-        ]
-        due = sum(self._is_due(name) for name in asked)
-        self.shares, self.done, self.asked = Shares(sweep.seconds, due), 0, len(asked)
 
-    def attacked(
-        self, one: Trained, sides: tuple[Encoded, Encoded], source: Provided
-    ) -> dict[tuple[float, int, str], dict[str, Json]]:
-        """Train every kind against an obfuscator, or take it from its cell."""
-        found = {}
-        for kind in self.sweep.kinds:
-            self.voice.progress("attacking: attackers", self.done, self.asked)
-            self.voice.safe_point()
-            name = _cell(one.weight, one.seed, kind)
-            figures = self.cells.done(name)
-            if self._is_due(name):
-                with self.shares.effort(one.seed) as effort:
-                    figures = _better(attacked(kind, *sides, source.geometry, effort), figures)
-                self.cells.put(name, figures)
-            found[one.weight, one.seed, kind] = figures or {}
-            self.done += 1
-        return found
+def _measured(room: _Room, job: _Job) -> None:
+    """Train one obfuscator and every attacker of it that is due."""
+    sweep, source, cells = room.sweep, room.source, room.cells
+    one = trained(job.sanitizer, (sweep.seed, job.seed), source, cells, room.voice)
+    due = [kind for kind in sweep.kinds if room.is_due(job.cell(kind))]
+    if not due:
+        return
+    sides = encoded(one, source, room.pairs), encoded(one, source, room.targets)
+    shares = Shares(job.seconds, len(due))
+    for kind in due:
+        _look(room)
+        name, began = job.cell(kind), time.process_time()
+        with shares.effort(job.seed) as effort:
+            figures = attacked(kind, *sides, source.geometry, effort)
+        figures["seconds"] = round(time.process_time() - began, 1)
+        cells.put(name, _better(figures, cells.done(name)))
 
-    def _is_due(self, name: str) -> bool:
-        figures = self.cells.done(name)
-        return figures is None or (self.sweep.retries_cut and is_cut(figures))
+
+def _look(room: _Room) -> None:
+    """Say how far the sweep is; end it where the user wants to."""
+    names = [job.cell(kind) for job in room.jobs() for kind in room.sweep.kinds]
+    done = sum(room.cells.done(name) is not None for name in names)
+    room.voice.progress("sweeping: attackers", done, len(names))
+    room.voice.safe_point()
+
+
+def _collected(room: _Room) -> Swept:
+    source, sweep = room.source, room.sweep
+    found = tuple(
+        trained(job.sanitizer, (sweep.seed, job.seed), source, room.cells, room.voice)
+        for job in room.jobs()
+    )
+    attacks = {
+        (job.sanitizer.lambda_, job.seed, kind): room.cells.done(job.cell(kind)) or {}
+        for job in room.jobs()
+        for kind in sweep.kinds
+    }
+    counts = (len(source.rows("train", "validation")), len(room.pairs), len(room.targets))
+    pixels = source.pixels(room.pairs), source.pixels(room.targets)
+    return Swept(counts, guesses(*pixels, source.geometry.peak), found, attacks)
 
 
 def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json]:
@@ -195,10 +256,6 @@ def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json
 def is_cut(figures: dict[str, Json] | None) -> bool:
     """Say whether an attacker's training was ended by its time."""
     return figures is not None and not (figures["psnr"] is not None and figures.get("converged", 1))
-
-
-def _cell(weight: float, seed: int, kind: str) -> str:
-    return f"{kind}-{number_name(weight)}-{seed}"
 
 
 def _some(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +43,8 @@ class Trained:
         The repetition's, from 0.
     figures
         `accuracy`, a share of the test part; `adversary`, the PSNR of the training's own adversary
-        on the deciding images at the epoch that counts, None without one; and the `curve`.
+        on the deciding images at the epoch that counts, None without one; `seconds` of the
+        processor that its training took since it was last begun or resumed; and the `curve`.
     """
 
     sanitizer: Obfuscate
@@ -72,7 +74,7 @@ def trained(
     supply = Supply(images=source.images, checkpoints=checkpoints, voice=voice)
     sanitizer = sanitizer.completed(source.geometry, supply)
     seed = derive(Secret(of_sweep.to_bytes(32, "big")), "sweep", name.encode())
-    arrays = cells.arrays(name)
+    arrays, began = cells.arrays(name), time.process_time()
     if arrays is None:
         voice.notice(f"λ {sanitizer.lambda_:g}, seed {repetition}: training the obfuscator")
         key = sanitizer.fit(source.geometry, seed, supply)
@@ -80,8 +82,8 @@ def trained(
         checkpoints.end()
     else:
         key = Key(seed, arrays)
-    one = Trained(sanitizer, repetition, key, {})
-    return replace(one, figures=cells.figures(name, partial(_figures, one, source)))
+    one, seconds = Trained(sanitizer, repetition, key, {}), time.process_time() - began
+    return replace(one, figures=cells.figures(name, partial(_figures, one, source, seconds)))
 
 
 def encoded(one: Trained, source: Provided, rows: NDArray[np.int64]) -> Encoded:
@@ -93,7 +95,7 @@ def encoded(one: Trained, source: Provided, rows: NDArray[np.int64]) -> Encoded:
     return Encoded(pixels, values)
 
 
-def _figures(one: Trained, source: Provided) -> dict[str, Json]:
+def _figures(one: Trained, source: Provided, seconds: float) -> dict[str, Json]:
     rows = source.rows("test")
     values = encoded(one, source, rows).values.astype(np.float32)
     network = _classifier(one, source)
@@ -104,6 +106,7 @@ def _figures(one: Trained, source: Provided) -> dict[str, Json]:
         "accuracy": float(right.mean()),
         "tested": len(rows),
         "adversary": _own_adversary(one),
+        "seconds": round(seconds, 1),
         "curve": _numbers(one.key.array("curve")),
     }
 

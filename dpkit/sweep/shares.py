@@ -1,4 +1,4 @@
-"""The time of a sweep's attackers, shared evenly among those that are still to be trained."""
+"""The time of attackers, shared evenly among those that are still to be trained."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from dpkit.types import Geometry, Key, Secret
 from tests.supplies import striped
 
 WORDS = ("--width", 2, "--epochs", 2, "--warmup", 1, "--T-sub", 1, "--lambda", "0.1")
-ATTACKS = ("--attackers", "ridge,simrec", "--seeds", 2, "--budget", 0.1)
+ATTACKS = ("--attackers", "ridge,simrec", "--seeds", 2, "--budget", 0.1, "--workers", 1)
 
 
 @pytest.fixture
@@ -78,10 +78,19 @@ def test_a_sweep_trains_attacks_and_writes_and_then_goes_on_for_nothing(
     invoke(*words, "--pairs", 25, code=2)
 
 
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(invoke, folder):
+    words = ("sweep", "obfuscate", folder, *WORDS, "--attackers", "ridge", "--seeds", 2, "--json")
+    alone = invoke(*words, "--workers", 1, "--out", "alone")
+    together = invoke(*words, "--workers", 2, "--out", "together")
+    assert together.json == alone.json
+
+
 def test_only_attackers_that_were_cut_are_trained_again_and_only_where_it_is_asked(
     invoke, folder, tmp_path
 ):
     words = ("sweep", "obfuscate", folder, *WORDS, "--attackers", "ridge", "--seeds", 1, "--json")
+    words = (*words, "--workers", 1)
     invoke(*words)
     cells = tmp_path / "sweep" / "cells"
     cut = {"psnr": None, "ssim": None, "said": "cut"}
