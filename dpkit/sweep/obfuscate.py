@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 
 from dpkit.errors import UsageError
-from dpkit.leakage.attacks.attack import Effort
 from dpkit.nets import REMOTES
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
@@ -27,6 +25,7 @@ from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
 from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, guesses
 from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
+from dpkit.sweep.sharing import Shares
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
 from dpkit.training.encoding import one_thread
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from dpkit.types.voice import Voice
 
 KINDS: Final = PAPERS + GENERAL
-LEAST_SECONDS: Final = 1.0
 AT_ONCE: Final = 256
 
 
@@ -238,7 +236,7 @@ def _attacked(
         for kind in sweep.kinds
     ]
     due = {one for one in asked if _is_due(cells.done(_cell(*one)), sweep)}
-    end = time.monotonic() + sweep.seconds
+    shares = Shares(sweep.seconds, len(due))
     found: dict[tuple[float, str], list[dict[str, Json]]] = {}
     for number, one in enumerate(asked):
         seed, weight, kind = one
@@ -246,11 +244,10 @@ def _attacked(
         voice.safe_point()
         before = cells.done(_cell(*one))
         if before is None or one in due:
-            effort = Effort(max(LEAST_SECONDS, (end - time.monotonic()) / len(due)), seed)
-            figures = attacked(kind, *encoded[weight], source.geometry, effort)
+            with shares.effort(seed) as effort:
+                figures = attacked(kind, *encoded[weight], source.geometry, effort)
             before = _better(figures, before)
             cells.put(_cell(*one), before)
-            due.discard(one)
         found.setdefault((weight, kind), []).append(before)
     voice.progress("attacking: attackers", len(asked), len(asked))
     return found
