@@ -100,13 +100,20 @@ def fit(lesson: Lesson, effort: Effort) -> Fit:
     OutOfBudgetError
         Not even one round could be ended.
     """
-    runs = [_Run(lesson, rate, effort) for rate in RATES]
+    best = _Run(lesson, RATES[0], effort)
     trial = FOR_TRIAL * effort.left  # known only now: torch's first optimizer takes seconds to load
-    for run in runs:
-        run.go(TRIAL_ROUNDS, effort.left - trial)
-    best = min(runs, key=lambda run: run.best)
+    best.go(TRIAL_ROUNDS, effort.left - trial)
+    for rate in RATES[1:]:  # the best and one more: large networks are never all in memory
+        best = min(best, _tried(lesson, rate, effort, trial), key=lambda run: run.best)
     best.go(MOST_STEPS[True], 0)
     return best.ended()
+
+
+def _tried(lesson: Lesson, rate: float, effort: Effort, trial: float) -> _Run:
+    """Return a run of one rate after its trial rounds, or after `trial` seconds of them."""
+    run = _Run(lesson, rate, effort)
+    run.go(TRIAL_ROUNDS, effort.left - trial)
+    return run
 
 
 def evaluated(network: nn.Module, inputs: Tensor) -> Tensor:
