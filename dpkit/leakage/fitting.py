@@ -5,7 +5,8 @@
 3. Adam (Kingma and Ba, 2015); a round is at least one pass over the examples.
 4. Where the held-out loss stands still, the rate falls to a third; at the third standstill the
    run has converged. The state with the least held-out loss is what counts.
-5. Where the time is up before, the run was cut, and says so: its result is a lower bound.
+5. It runs on CUDA where torch finds it; the network that comes out is on the processor.
+6. Where the time is up before, the run was cut, and says so: its result is a lower bound.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
+from dpkit.nets.devices import device_at_hand, device_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +119,15 @@ def _tried(lesson: Lesson, rate: float, effort: Effort, trial: float) -> _Run:
 
 
 def evaluated(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return outputs for all inputs, a few at a time, without gradients, in evaluation mode."""
+    """Return outputs for all inputs, a few at a time, without gradients, in evaluation mode.
+
+    Inputs may lie elsewhere than the network; outputs lie where the inputs do.
+    """
     network.eval()
+    device = device_of(network)
     with torch.no_grad():
-        return torch.cat([network(part) for part in torch.split(inputs, AT_ONCE)])
+        parts = [network(part.to(device)) for part in torch.split(inputs, AT_ONCE)]
+        return torch.cat(parts).to(inputs.device)
 
 
 class _Run:
@@ -129,7 +136,7 @@ class _Run:
     def __init__(self, lesson: Lesson, rate: float, effort: Effort) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(effort.seed)
-            self.network = lesson.make()
+            self.network = lesson.make().to(device_at_hand())
         self.lesson, self.rate, self.effort = lesson, rate, effort
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate)
         self.generator = _generator(effort.seed)
@@ -157,7 +164,7 @@ class _Run:
         if not self.steps:
             raise OutOfBudgetError("not one training step was possible in the time")
         self.network.load_state_dict(self.state)
-        return Fit(self.network.eval(), self.best, self.rate, self.steps, self.has_converged)
+        return Fit(self.network.cpu().eval(), self.best, self.rate, self.steps, self.has_converged)
 
     def _round(self, until: float) -> bool:
         """Pass over the examples at least once; say whether the time was up before."""
@@ -174,8 +181,9 @@ class _Run:
 
     def _step(self, chosen: Tensor) -> None:
         self.optimizer.zero_grad()
-        outputs = self.network(self.lesson.inputs[chosen])
-        torch.autograd.backward(self.lesson.loss(outputs, self.lesson.targets[chosen]))
+        device = device_of(self.network)
+        outputs = self.network(self.lesson.inputs[chosen].to(device))
+        torch.autograd.backward(self.lesson.loss(outputs, self.lesson.targets[chosen].to(device)))
         self.optimizer.step()
         self.steps += 1
 
