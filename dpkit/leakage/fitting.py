@@ -1,7 +1,8 @@
 """One way to train a small network to its end: no learned attack may fail for want of trying.
 
 1. Some examples, a tenth by `split`, are held out; their loss alone decides.
-2. Each learning rate of a short grid is tried for a few rounds; the best run goes on.
+2. Each learning rate of a short grid is tried for a few rounds, or enough steps; the best run goes
+   on.
 3. Adam (Kingma and Ba, 2015); a round is at least one pass over the examples.
 4. Where the held-out loss stands still, the rate falls to a third; at the third standstill the
    run has converged. The state with the least held-out loss is what counts.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 RATES: Final = (3e-3, 1e-3, 3e-4)
 TRIAL_ROUNDS: Final = 4  # that each rate gets before the best goes on
+TRIAL_STEPS: Final = 160  # after which no further round of a trial is begun
 FOR_TRIAL: Final = 0.1  # of the time, for each rate at the most
 HELD_OUT: Final = 10  # one in so many
 BATCH: Final = 32
@@ -104,7 +106,7 @@ def fit(lesson: Lesson, effort: Effort) -> Fit:
     """
     best = _Run(lesson, RATES[0], effort)
     trial = FOR_TRIAL * effort.left  # known only now: torch's first optimizer takes seconds to load
-    best.go(TRIAL_ROUNDS, effort.left - trial)
+    best.go(TRIAL_ROUNDS, effort.left - trial, TRIAL_STEPS)
     for rate in RATES[1:]:  # the best and one more: large networks are never all in memory
         best = min(best, _tried(lesson, rate, effort, trial), key=lambda run: run.best)
     best.go(MOST_STEPS[True], 0)
@@ -114,7 +116,7 @@ def fit(lesson: Lesson, effort: Effort) -> Fit:
 def _tried(lesson: Lesson, rate: float, effort: Effort, trial: float) -> _Run:
     """Return a run of one rate after its trial rounds, or after `trial` seconds of them."""
     run = _Run(lesson, rate, effort)
-    run.go(TRIAL_ROUNDS, effort.left - trial)
+    run.go(TRIAL_ROUNDS, effort.left - trial, TRIAL_STEPS)
     return run
 
 
@@ -144,10 +146,13 @@ class _Run:
         self.best = self._held_out_loss()
         self.state = copy.deepcopy(self.network.state_dict())
 
-    def go(self, rounds: int, until: float) -> None:
-        """Train so many rounds, or until it has converged or only `until` seconds are left."""
+    def go(self, rounds: int, until: float, steps: int = MOST_STEPS[True]) -> None:
+        """Train so many rounds, or until it has converged or only `until` seconds are left.
+
+        No round is begun after `steps`.
+        """
         for _ in range(rounds):
-            if self.has_converged or self.steps >= MOST_STEPS[self.effort.is_full]:
+            if self.has_converged or self.steps >= min(steps, MOST_STEPS[self.effort.is_full]):
                 return
             is_over = self._round(max(0.0, until))
             self._judge()
