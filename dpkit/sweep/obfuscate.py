@@ -23,7 +23,7 @@ from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
 from dpkit.sweep.attackers import GENERAL, PAPERS, Quality, attacked, guesses
 from dpkit.sweep.cells import Cells, number_name
 from dpkit.sweep.obfuscators import Trained, encoded, trained
-from dpkit.sweep.shares import Shares
+from dpkit.sweep.sharing import Shares
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
 from dpkit.sweep.workers import in_processes, one_by_one
