@@ -165,9 +165,9 @@ class Sanitizer(Protocol):
 class ImageSanitizer:
     """What holds of a sanitizer that releases images and needs nothing but a seed.
 
-    Each parameter is held to its declaration as the dataclass is made. A sanitizer whose parameters
-    bind one another too says so in a `__post_init__` that begins with
-    `ImageSanitizer.__post_init__(self)`; `super()` knows no dataclass with slots.
+    Each parameter is held to its declaration when the dataclass is made. What parameters ask of one
+    another a sanitizer checks in a `__post_init__` of its own, which calls this one by its name:
+    `super()` does not find its way in a dataclass with slots.
     """
 
     __slots__ = ()
