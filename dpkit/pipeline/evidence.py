@@ -25,12 +25,10 @@ from dpkit.pipeline.attacked import (
     sanitized_rows,
     subject_of,
 )
-from dpkit.pipeline.budget import promise_for
-from dpkit.pipeline.counts import count_lines
 from dpkit.pipeline.exposed import private_page
+from dpkit.pipeline.facts import facts_of
 from dpkit.pipeline.private_csv import csv_pieces
 from dpkit.pipeline.rows import ReleasedRows
-from dpkit.sanitizers.base import parameters
 from dpkit.types.evidence import LEAST_IMAGES
 
 if TYPE_CHECKING:
@@ -44,8 +42,10 @@ if TYPE_CHECKING:
     from dpkit.pipeline.rows import Finished, Sample
     from dpkit.release.manifest import Manifest
     from dpkit.types import Json
-    from dpkit.types.audit import AttackResult, Audit
-    from dpkit.types.evidence import PrivacyGuarantee, RoundTrip
+    from dpkit.types.attacks import AttackResult
+    from dpkit.types.audit import Audit
+    from dpkit.types.evidence import RoundTrip
+    from dpkit.types.promise import PrivacyGuarantee
     from dpkit.types.voice import Voice
 
 PAIRS: Final = 24  # originals in the private report, at most
@@ -225,24 +225,11 @@ def _round_trip(
 
 
 def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFacts:
-    return ReleaseFacts(
-        release_id=manifest.release_id,
-        created=manifest.created,
-        tool=manifest.tool,
-        sanitizer=run.sanitizer.name,
-        parameters=parameters(run.sanitizer),
-        geometry=run.geometry,
-        images=manifest.images,
-        treatment=(*run.sanitizer.describe(run.geometry), *cautions),
-        counts=count_lines(manifest.parts, manifest.classes),
-        as_maps=manifest.map_shape is not None,
+    facts = facts_of(manifest, run.sanitizer, run.keystore)
+    return replace(
+        facts,
+        treatment=(*facts.treatment, *cautions),
         training=run.sanitizer.training_curve(run.key),
-        guarantee=promise_for(
-            run.keystore,
-            manifest.release_id,
-            run.sanitizer.guarantee(run.geometry),
-            run.geometry,
-        ),
     )
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.types import Company, ImageBatch, Json, Part, SanitizedBatch, Secret
-    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.guarantee import Guarantee
     from dpkit.types.supply import Need, Supply, Weights
+    from dpkit.types.training_curve import TrainingCurve
 
 REMOTE: Final = "remote/"  # what begins the name of a key's array that may be released
 Presets: TypeAlias = "Mapping[str, Mapping[str, Json]]"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from dpkit.training.loop import Trained
     from dpkit.training.pictures import Split
     from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.evidence import TrainingCurve
     from dpkit.types.supply import Need
+    from dpkit.types.training_curve import TrainingCurve
 
 MOST_CLASSES: Final = 65_536  # as many as the readers tell apart
 FLOAT_BYTES: Final = 4
