@@ -242,6 +242,21 @@ class Hold(ImageSanitizer):
             return planes
         return (planes / np.float32(geometry.peak)).astype(self.values_dtype(geometry))
 
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the rows [n,c,h,w] that are not held, int64: a held row, held again, is the same.
+
+        Where each image has a window of its own, it is one of `degree.windows_tried`, each of them
+        a multiple of 2 or 3 or a whole image: what it holds is also held by 2 or by 3.
+        """
+        from dpkit.kernels.hold import hold  # noqa: PLC0415 (loads numba, not for --help)
+
+        given, again = np.ascontiguousarray(values), np.empty_like(values, order="C")
+        is_held = np.zeros(len(values), np.bool_)
+        for window in (2, 3) if self.is_by_image else (self.window,):
+            hold(given, window, again)
+            is_held |= (given == again).reshape(len(values), -1).all(axis=1)
+        return np.flatnonzero(~is_held)
+
     def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
         """Refuse: of a window one sample is left.
 
