@@ -26,7 +26,8 @@ from dpkit.sanitizers.partition import Partition
 from dpkit.sweep.obfuscate import ObfuscateSweep
 from dpkit.sweep.obfuscated import lines_of
 from dpkit.sweep.obfuscating import obfuscate_folder
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:

@@ -37,6 +37,12 @@ workers_option = click.option(
     "--workers", type=click.IntRange(1, 1024), help="Threads.  [default: one a core]"
 )
 
+worker_processes = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Processes of one thread.  [default: one a core]",
+)
+
 _READING = (
     click.option("--size", default="auto", show_default=True, metavar="auto|N|HxW",
                  help="auto keeps the one size that all images share, else the paper's own."),

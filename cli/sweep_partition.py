@@ -10,14 +10,16 @@ from typing import Any
 import click
 
 from cli.lists import weights
-from cli.options import json_option, parameter_options
+from cli.options import json_option, parameter_options, worker_processes
 from cli.output import show
 from cli.progress import voice
+from dpkit.engines.local import usable_cores
 from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.partition import Partition
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.sweep.sharing import FOREVER
 
 _MINUTE = 60
@@ -45,7 +47,8 @@ _MINUTE = 60
 @click.option("--quick", is_flag=True, help="Attackers of 1,500 steps at most.")
 @click.option(
     "--budget", type=click.FloatRange(0.1, 10_000), metavar="MINUTES",
-    help="For all attackers together; networks come beside it.  [default: until they converge]",
+    help="For all attackers together, times the workers; networks come beside it.  "
+    "[default: until they converge]",
 )  # fmt: skip
 @click.option("--retry-cut", is_flag=True, help="Train attackers again that an earlier budget cut.")
 @click.option(
@@ -64,6 +67,7 @@ _MINUTE = 60
     "--out", "-o", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
     help="For cells, sweep.json and sweep.svg; the same command goes on in it.",
 )  # fmt: skip
+@worker_processes
 @json_option
 def partition_command(source: Path, *, as_json: bool, **values: Any) -> None:
     """Split and defend a network, λ by λ, and attack it.
@@ -98,6 +102,7 @@ def _plan(values: dict[str, Any]) -> PartitionPlan:
         is_full=not values["quick"],
         seconds=FOREVER if budget is None else _MINUTE * budget,
         retries_cut=values["retry_cut"],
+        workers=values["workers"] or usable_cores(),
     )
 
 

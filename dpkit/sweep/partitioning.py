@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, cast
 
-from dpkit.errors import UsageError
 from dpkit.nets.attackers import ATTACKERS
-from dpkit.plan import Split
-from dpkit.readers.choice import ReadOptions
-from dpkit.sanitizers.base import parameters
-from dpkit.sanitizers.partition import MOST_STRENGTH, SPLITS, Partition
 from dpkit.sweep.cells import Cells, number_name
 from dpkit.sweep.partition import Attacked, Case, Scale, Scores, Standing, pixels_of
 from dpkit.sweep.partitionmemory import check_memory
@@ -21,122 +16,17 @@ from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import partition_facts, partition_lines
 from dpkit.sweep.perceived import SEEN
 from dpkit.sweep.private import PRIVATE
-from dpkit.sweep.sharing import FOREVER, Shares
+from dpkit.sweep.sharing import Shares
 from dpkit.sweep.shown_faces import OriginalFaces, original_faces
 from dpkit.sweep.source import Provided, provided
-from dpkit.sweep.strengths import check_strengths
+from dpkit.sweep.workers import in_processes, one_by_one
+from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
-    from dpkit.training.partitioned import Recipe
+    from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest, Where
     from dpkit.types import Json
-    from dpkit.types.voice import Voice
-
-    Where = tuple[int, float, int]  # split point, λ, seed
-
-SWEPT: Final = ("split_point", "lambda", "dtype", "classes")  # of no part in what cells share
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionPlan:
-    """Every combination of split point, λ and seed is a case.
-
-    Parameters
-    ----------
-    sanitizer
-        All parameters but split point and λ.
-    attackers
-        Names of `nets.attackers.ATTACKERS`; none stands for all of the network's.
-    is_full
-        Whether attackers are trained to convergence whatever it takes, or 1,500 steps at most.
-    seconds
-        For all attackers that are still to be trained, together.
-    retries_cut
-        Whether attackers that an earlier budget cut are trained again, with the time there is.
-
-    Raises
-    ------
-    UsageError
-        There is nothing to measure, or a number is out of its range.
-    """
-
-    sanitizer: Partition = field(default_factory=Partition)
-    splits: tuple[int, ...] = (1,)
-    strengths: tuple[float, ...] = (0.0, 20.0)
-    seeds: int = 3
-    attackers: tuple[str, ...] = ()
-    is_full: bool = True
-    seconds: float = FOREVER
-    retries_cut: bool = False
-
-    def __post_init__(self) -> None:
-        network = self.sanitizer.network
-        unknown = [name for name in self.attackers if name not in ATTACKERS[network]]
-        if unknown:
-            known = ", ".join(ATTACKERS[network])
-            raise UsageError(f"attacker {unknown[0]!r} is not one of {known}")
-        most = SPLITS[network]
-        if not self.splits or not all(1 <= split <= most for split in self.splits):
-            raise UsageError(f"split points of {network} are within 1 to {most}")
-        check_strengths(self.strengths, MOST_STRENGTH)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The attackers' names."""
-        return self.attackers or tuple(ATTACKERS[self.sanitizer.network])
-
-    def recipe(self, split: int, strength: float) -> Recipe:
-        """Return what one case trains."""
-        return replace(self.sanitizer, split_point=split, lambda_=strength).recipe
-
-    def cases(self) -> Iterator[Where]:
-        """Yield split, λ and seed, seed by seed: early cases already show the whole picture."""
-        for seed in range(self.seeds):
-            for split in self.splits:
-                for strength in self.strengths:
-                    yield split, strength, seed
-
-    def asked(self) -> dict[str, Json]:
-        """Return what figures depend on; more splits, λ, seeds or attackers only add cells."""
-        return {"sweep": "partition", "sanitizer": self._shared(), "is_full": self.is_full}
-
-    def facts(self) -> dict[str, Json]:
-        """Return the plan for a program."""
-        return {
-            **self._shared(),
-            "splits": list(self.splits),
-            "strengths": list(self.strengths),
-            "seeds": self.seeds,
-            "attackers": list(self.names),
-            "is_full": self.is_full,
-            "minutes": None if self.seconds == FOREVER else self.seconds / 60,
-        }
-
-    def _shared(self) -> dict[str, Json]:
-        return {name: x for name, x in parameters(self.sanitizer).items() if name not in SWEPT}
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionRequest:
-    """What is asked of one sweep.
-
-    Parameters
-    ----------
-    out
-        The private folder for cells, tables and plot.
-    seed
-        Of the parts, where the folder has none.
-    """
-
-    source: Path
-    out: Path
-    plan: PartitionPlan
-    read: ReadOptions = field(default_factory=ReadOptions)
-    split: Split = field(default_factory=lambda: Split("70/10/20"))
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +59,38 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
         The folder is of another sweep, the images have no labels or too few or are too small, or
         an attacker would need too much memory.
     """
-    source = provided(request.source, request.split, request.read, request.seed, voice)
-    plan = request.plan
-    plan.sanitizer.check(source.geometry)
-    check_memory(plan, source)
-    cells = Cells(request.out, {**plan.asked(), **source.asked()})
-    measured = _Measured(plan, source, cells, voice)
-    sweep = PartitionSweep(request, tuple(measured.case(where) for where in plan.cases()))
+    measured = _Measured.of(request, voice)
+    jobs = measured.jobs()
+    if request.plan.workers > 1 and len(jobs) > 1:
+        apart = partial(in_processes, workers=request.plan.workers, look=measured.look)
+        apart(partial(_trained_apart, request), list(request.plan.networks()))
+        apart(partial(_measured_apart, request), jobs)
+    else:
+        one_by_one(measured.measure, jobs, voice)
+    sweep = PartitionSweep(request, tuple(measured.case(job) for job in jobs))
     text = json.dumps(sweep.facts(), indent=2, sort_keys=True, allow_nan=False)
-    cells.write("sweep.json", text.encode() + b"\n")
-    cells.write("sweep.svg", partition_plot(sweep.cases))
+    measured.cells.write("sweep.json", text.encode() + b"\n")
+    measured.cells.write("sweep.svg", partition_plot(sweep.cases))
     return sweep
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One case, and the time that its attackers may take together."""
+
+    where: Where
+    seconds: float
+
+
+def _trained_apart(request: PartitionRequest, where: Where) -> None:
+    """Train one network in a process of its own."""
+    measured = _Measured.of(request, Voice())
+    one_by_one(measured.network, [where], Voice())
+
+
+def _measured_apart(request: PartitionRequest, job: _Job) -> None:
+    """Measure one case in a process of its own."""
+    one_by_one(_Measured.of(request, Voice()).measure, [job], Voice())
 
 
 class _Measured:
@@ -188,35 +99,66 @@ class _Measured:
     def __init__(self, plan: PartitionPlan, source: Provided, cells: Cells, voice: Voice) -> None:
         self.plan, self.source, self.cells, self.voice = plan, source, cells, voice
         self.networks = Networks(source, cells, voice)
-        self.asked = [(where, name) for where in plan.cases() for name in plan.names]
-        self.done = 0
-        due = sum(self._is_due(self._kept(*each)) for each in self.asked)
-        self.shares = Shares(plan.seconds, due)
         self._at_hand: tuple[Where, Scale] | None = None
 
-    def case(self, where: Where) -> Case:
-        """Return one case."""
-        figures = self.cells.figures(
-            _cell("case", where),
-            lambda: asdict(self._scale(where).standing(where[2], self.networks.supply())),
-        )
-        attackers = tuple(self._attacked(where, name) for name in self.plan.names)
-        return Case(*where, _standing(figures), attackers)
+    @classmethod
+    def of(cls, request: PartitionRequest, voice: Voice) -> _Measured:
+        """Read the images and open the folder."""
+        source = provided(request.source, request.split, request.read, request.seed, voice)
+        plan = request.plan
+        plan.sanitizer.check(source.geometry)
+        check_memory(plan, source)
+        return cls(plan, source, Cells(request.out, {**plan.asked(), **source.asked()}), voice)
 
-    def _attacked(self, where: Where, name: str) -> Attacked:
-        """Return what one attacker reached; less time never makes it weaker."""
-        self.voice.progress("attacking: attackers", self.done, len(self.asked))
+    def jobs(self) -> list[_Job]:
+        """Return every case with its share of the time."""
+        due = {where: len(self._due(where)) for where in self.plan.cases()}
+        processes = min(self.plan.workers, len(due))
+        share = self.plan.seconds * processes / max(1, sum(due.values()))
+        return [_Job(where, share * many) for where, many in due.items()]
+
+    def look(self) -> None:
+        """Say how far the sweep is; end it where the user wants to."""
+        asked = [(where, name) for where in self.plan.cases() for name in self.plan.names]
+        done = sum(self._kept(*each) is not None for each in asked)
+        self.voice.progress("sweeping: attackers", done, len(asked))
         self.voice.safe_point()
-        self.done += 1
-        before = self._kept(where, name)
-        if before is not None and not self._is_due(before):
-            return before
+
+    def network(self, where: Where) -> None:
+        """Train the network of a case."""
+        split, strength, seed = where
+        self.networks.trained(self.plan.recipe(split, strength), seed)
+
+    def measure(self, job: _Job) -> None:
+        """Measure whatever a case still lacks."""
+        self.cells.figures(_cell("case", job.where), partial(self._standing_of, job.where))
+        due = self._due(job.where)
+        shares = Shares(job.seconds, len(due))
+        for name in due:
+            self.look()
+            self._attack(job.where, name, shares)
+
+    def case(self, job: _Job) -> Case:
+        """Return a case that was measured."""
+        figures = self.cells.done(_cell("case", job.where)) or {}
+        attackers = (self._kept(job.where, name) for name in self.plan.names)
+        return Case(*job.where, _standing(figures), tuple(one for one in attackers if one))
+
+    def _standing_of(self, where: Where) -> dict[str, Json]:
+        return asdict(self._scale(where).standing(where[2], self.networks.supply()))
+
+    def _attack(self, where: Where, name: str, shares: Shares) -> None:
+        """Train one attacker; less time than before never makes it weaker."""
         scale, make = self._scale(where), ATTACKERS[self.plan.sanitizer.network][name]
-        with self.shares.effort(where[2], is_full=self.plan.is_full) as effort:
+        with shares.effort(where[2], is_full=self.plan.is_full) as effort:
             found = scale.attacked(name, make, effort)
+        before = self._kept(where, name)
         best = found if before is None or found.mse <= before.mse else before
         self.cells.put(_cell(name, where), asdict(best))
-        return best
+
+    def _due(self, where: Where) -> list[str]:
+        """Return the attackers that a case still lacks."""
+        return [name for name in self.plan.names if self._is_due(self._kept(where, name))]
 
     def _kept(self, where: Where, name: str) -> Attacked | None:
         figures = self.cells.done(_cell(name, where))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dpkit.nets.reconstructors import Shape
-    from dpkit.sweep.partitioning import PartitionPlan
+    from dpkit.sweep.partitionplan import PartitionPlan
     from dpkit.sweep.source import Provided
 
 MOST: Final = 2**30  # bytes of an attacker in training, and of all images or all values

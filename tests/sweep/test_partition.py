@@ -12,7 +12,7 @@ from dpkit.leakage.attacks.attack import Effort
 from dpkit.nets.attackers import ATTACKERS
 from dpkit.sanitizers.partition import Partition
 from dpkit.sweep.partition import Attacked, Case, Scale, Scores, Standing
-from dpkit.sweep.partitioning import PartitionPlan
+from dpkit.sweep.partitionplan import PartitionPlan
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import by_setting, partition_facts, partition_lines
 from dpkit.sweep.source import Provided

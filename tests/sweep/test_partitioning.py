@@ -13,7 +13,8 @@ from dpkit.plan import Split
 from dpkit.sanitizers.partition import Partition
 from dpkit.sweep import partitioning, partitionmemory, partitionnetworks, sharing
 from dpkit.sweep.cells import Cells
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.training import partitioned as partitionedtraining
 from dpkit.training.partitioned import partitioned
 from dpkit.types import Geometry

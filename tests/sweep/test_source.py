@@ -10,7 +10,8 @@ from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.partition import Partition
 from dpkit.sweep.cells import Cells
 from dpkit.sweep.obfuscate import ObfuscateSweep, sweep_obfuscate
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.sweep.source import provided
 from dpkit.types import PARTS
 from dpkit.types.voice import Voice
