@@ -54,6 +54,8 @@ class Lesson:
         Of outputs and targets: a mean over examples.
     learned, held_out
         int64: the examples to train on, two or more, and those that decide; none is in both.
+    batch
+        Examples of a step, 2 or more.
     """
 
     make: Callable[[], nn.Module]
@@ -62,6 +64,7 @@ class Lesson:
     loss: Callable[[Tensor, Tensor], Tensor]
     learned: Tensor
     held_out: Tensor
+    batch: int = BATCH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +142,7 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(effort.seed)
             self.network = lesson.make().to(device_at_hand())
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it; a tenth to a third faster
         self.lesson, self.rate, self.effort = lesson, rate, effort
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate)
         self.generator = _generator(effort.seed)
@@ -174,10 +178,10 @@ class _Run:
     def _round(self, until: float) -> bool:
         """Pass over the examples at least once; say whether the time was up before."""
         self.network.train()
-        count = len(self.lesson.learned)
-        passes = -(-STEPS_A_ROUND * BATCH // count)
+        count, size = len(self.lesson.learned), self.lesson.batch
+        passes = -(-STEPS_A_ROUND * size // count)
         orders = [torch.randperm(count, generator=self.generator) for _ in range(passes)]
-        for batch in torch.split(torch.cat(orders), BATCH):
+        for batch in torch.split(torch.cat(orders), size):
             if self.effort.left <= until:
                 return True
             if len(batch) > 1:  # a batch norm needs two

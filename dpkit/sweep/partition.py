@@ -29,14 +29,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
 from dpkit.leakage.attacks.attack import OutOfBudgetError
-from dpkit.leakage.fitting import AT_ONCE, MOST_STEPS, Lesson, evaluated, fit
+from dpkit.leakage.fitting import AT_ONCE, BATCH, MOST_STEPS, Lesson, evaluated, fit
 from dpkit.nets.attackers import FromMean
 from dpkit.sweep.perceived import perceived
 from dpkit.training.distances import similarity, squared
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from dpkit.sweep.source import Provided
     from dpkit.training.partitioned import Partitioned
     from dpkit.types.supply import Supply
+
+LARGEST_BATCH: Final = 128  # of an attacker's step, which costs a perceptron hardly more than 32
+STEPS_A_PASS: Final = 40  # where there are enough images
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ class Scale:
             mse_loss,
             self.learned,
             self.deciding,
+            min(LARGEST_BATCH, max(BATCH, len(self.learned) // STEPS_A_PASS)),
         )
 
     def pictures(self, attacker: Fit) -> Tensor:
