@@ -154,6 +154,7 @@ def no_row_equals_its_plain_form(sanitizer, geometry):
     assert plain.dtype == values.dtype
     assert plain.shape == (len(batch), geometry.channels, geometry.height, geometry.width)
     assert not any(np.array_equal(a, b) for a, b in zip(values, plain, strict=True))
+    assert not len(sanitizer.foreign(values))
 
 
 def a_row_depends_on_its_own_place_and_not_on_the_batch(sanitizer, geometry):

@@ -124,6 +124,12 @@ class Sanitizer(Protocol):
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """Return pixels [n,h,w,c] in the released type and layout [n,c,h,w], not sanitized."""
 
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the places of released rows [n,c,h,w] that it cannot have made, int64.
+
+        Only as far as the rows tell by themselves; the self-check refuses to publish any.
+        """
+
     def leaves_plain(self, part: Part) -> bool:
         """Say whether the images of this part are released as they are, by the user's wish."""
 
@@ -252,6 +258,10 @@ class ImageSanitizer:
 
     def lonely(self, company: Company) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
         """Return none: each image stands alone."""
+        return np.empty(0, np.int64)
+
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
+        """Return none: its rows tell nothing of how they were made."""
         return np.empty(0, np.int64)
 
     def leaves_plain(self, part: Part) -> bool:  # noqa: ARG002 (the protocol's signature)

@@ -251,6 +251,21 @@ class Hold(ImageSanitizer):
             return ImageSanitizer.plain(self, pixels, geometry)
         return unit_planes(pixels, geometry).astype(self.values_dtype(geometry))
 
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the rows [n,c,h,w] that are not held, int64: a held row, held again, is the same.
+
+        Where each image has a window of its own, it is one of `degree.windows_tried`, each of them
+        a multiple of 2 or 3 or a whole image: what it holds is also held by 2 or by 3.
+        """
+        from dpkit.kernels.hold import hold  # noqa: PLC0415 (loads numba, not for --help)
+
+        given, again = np.ascontiguousarray(values), np.empty_like(values, order="C")
+        is_held = np.zeros(len(values), np.bool_)
+        for window in (2, 3) if self.is_by_image else (self.window,):
+            hold(given, window, again)
+            is_held |= (given == again).reshape(len(values), -1).all(axis=1)
+        return np.flatnonzero(~is_held)
+
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:
         """Return the network up to the layer and the hold; None where no layer is named.
 

@@ -43,4 +43,4 @@ def _draw(axes: Axes, cases: tuple[Case, ...]) -> None:
     axes.set_ylim(min(0.0, cases[0].standing.mean_image.ssim), 1.03)
     axes.set_xlabel("λ")
     axes.set_ylabel("share, SSIM")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="best")

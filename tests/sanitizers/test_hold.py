@@ -158,6 +158,14 @@ class TestFeatureMaps:
         for one, row in zip(plain, values, strict=True):
             assert np.array_equal(row.ravel(), naive.held(one.ravel(), 8))
 
+    @pytest.mark.parametrize("options", [{"window": 5}, {"degree": 0.05, "degree_by": "image"}])
+    def test_are_told_from_rows_that_were_not_held(self, made, pieces, options):
+        hold, key = made(layer=LAYER, **options)
+        values = released(hold, key, pieces[:6])
+        assert not len(hold.foreign(values))
+        values[[1, 4]] = hold.unheld(pieces[[1, 4]], key, GEOMETRY)
+        assert hold.foreign(values).tolist() == [1, 4]
+
     def test_of_a_flat_layer_have_one_place(self, made, pieces):
         hold, key = made(layer="classifier.4")
         assert hold.map_shape == (16, 1, 1)
