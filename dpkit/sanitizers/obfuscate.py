@@ -34,6 +34,10 @@ MOST: Final = 8  # channels of a late stack, in parts of the first's
 MOST_WEIGHT: Final = 100.0
 MOST_EPOCHS: Final = 10_000
 MOST_STEPS: Final = 100
+COLUMNS: Final = (
+    "cross-entropy", "PSNR", "reconstructor's MSE",
+    "accuracy", "deciding cross-entropy", "deciding PSNR",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,7 @@ class Obfuscate(EncodingSanitizer):
     paper: ClassVar[str] = "A privacy-preserving classification framework, learnable obfuscator"
     example: ClassVar[str] = "dpkit obfuscate samples/images --width 8 --epochs 40"
     default_size: ClassVar[tuple[int, int]] = (32, 32)
-    columns: ClassVar[tuple[str, ...]] = (
-        "cross-entropy", "PSNR", "reconstructor's MSE",
-        "accuracy", "deciding cross-entropy", "deciding PSNR",
-    )  # fmt: skip
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
     rest: ClassVar[str] = "obfuscated-classifier"
     unrestorable: ClassVar[str] = (
         "feature maps cannot be restored: the key turns images into maps, not back"

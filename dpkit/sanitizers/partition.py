@@ -42,6 +42,10 @@ MOST_DEFENDERS: Final = 4
 MOST_EPOCHS: Final = 10_000
 MOST_WIDTH: Final = 1_024
 MOST_STRENGTH: Final = 1e6
+COLUMNS: Final = (
+    "task loss", "best defender's distance",
+    "validation loss", "validation accuracy", "validation distance of the best defender",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,7 @@ class Partition(EncodingSanitizer):
         "dpkit partition samples/images --network cnn --split-point 3 --out release"
     )
     default_size: ClassVar[tuple[int, int]] = (64, 64)  # its face images (section IV)
-    columns: ClassVar[tuple[str, ...]] = (
-        "task loss", "best defender's distance",
-        "validation loss", "validation accuracy", "validation distance of the best defender",
-    )  # fmt: skip
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
     rest: ClassVar[str] = "bipartite-remote"
     unrestorable: ClassVar[str] = (
         "partitioned images cannot be restored: the key encodes, and nothing decodes"
