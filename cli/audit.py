@@ -13,7 +13,8 @@ from cli.output import show
 from cli.progress import voice
 from cli.unlocking import KeystoreOptions, keystore_options
 from dpkit.errors import UsageError
-from dpkit.pipeline.audited import AuditRequest, audit_release
+from dpkit.pipeline.audit import audit_release
+from dpkit.pipeline.audit_request import AuditRequest
 
 if TYPE_CHECKING:
     from dpkit.types import Json

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS: Final = 0.1
 PLAIN_SECONDS: Final = 10.0
+SLOW: Final = 1.0  # a second; fewer are told by the minute
 
 
 class _Line:
@@ -30,6 +31,7 @@ class _Line:
         self._is_terminal = sys.stderr.isatty()
         self._stage = ""
         self._began = 0.0
+        self._first = self._last = 0
         self._shown = 0.0
         self._is_open = False
 
@@ -43,9 +45,10 @@ class _Line:
         """Show how far a stage is, unless it was shown a moment ago."""
         self._safe_point()
         now = time.monotonic()
-        if stage != self._stage:
+        if stage != self._stage or done < self._last:
             self.close()
-            self._stage, self._began, self._shown = stage, now, now
+            self._stage, self._began, self._shown, self._first = stage, now, now, done
+        self._last = done
         wait = REDRAW_SECONDS if self._is_terminal else PLAIN_SECONDS
         is_last = done >= total
         if now - self._shown < wait and not (is_last and self._is_terminal):
@@ -65,11 +68,17 @@ class _Line:
             self._is_open = False
 
     def _text(self, done: int, total: int, seconds: float) -> str:
-        rate = done / seconds if seconds > 0 else 0.0
-        left = f", {_duration((total - done) / rate)} left" if rate and done < total else ""
+        rate = (done - self._first) / seconds if seconds > 0 else 0.0
         stage, _, unit = self._stage.partition(": ")
         unit = unit or "images"
-        return f"{stage}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s{left}"
+        parts = [f"{done:,} of {total:,} {unit}"]
+        if rate:
+            parts.append(
+                f"{rate:,.0f} {unit}/s" if rate >= SLOW else f"{60 * rate:,.1f} {unit}/min"
+            )
+        if rate and done < total:
+            parts.append(f"{_duration((total - done) / rate)} left")
+        return f"{stage}: {', '.join(parts)}"
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from cli.lists import weights
 from cli.options import json_option, parameter_options
 from cli.output import show
 from cli.progress import voice
+from dpkit.engines.local import usable_cores
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.obfuscate import Obfuscate
-from dpkit.sweep.obfuscate import KINDS, ObfuscateSweep, sweep_obfuscate
-from dpkit.sweep.obfuscated import Findings
+from dpkit.sweep.obfuscate import KINDS, ObfuscateSweep
+from dpkit.sweep.obfuscating import obfuscate_folder
 
 _MINUTE = 60
 
@@ -40,7 +41,11 @@ _MINUTE = 60
     help="Reconstructors that are trained against each obfuscator.",
 )
 @click.option(
-    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Of each attacker."
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Repetitions, each with obfuscators and attackers of its own.",
 )
 @click.option(
     "--budget",
@@ -48,7 +53,7 @@ _MINUTE = 60
     default=30.0,
     show_default=True,
     metavar="MINUTES",
-    help="For all attackers together; trainings come beside it.",
+    help="For all attackers together, times the workers; trainings come beside it.",
 )
 @click.option("--retry-cut", is_flag=True, help="Train attackers again that an earlier budget cut.")
 @click.option(
@@ -95,6 +100,11 @@ _MINUTE = 60
     metavar="FOLDER",
     help="Where results and finished cells lie; the same command goes on there.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Processes of one thread.  [default: one a core]",
+)
 @json_option
 def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
     """Train obfuscators over λ, attack each by fresh reconstructors, and compare.
@@ -121,9 +131,8 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
         read=ReadOptions(size=values["size"]),
         seed=values["seed"],
         retries_cut=values["retry_cut"],
+        workers=values["workers"] or usable_cores(),
     )
     with voice() as speaking:
-        swept, cells = sweep_obfuscate(request, speaking)
-    found = Findings(swept)
-    found.write(cells)
-    show(found.facts(), [*found.lines(), f"results in {cells.folder}"], as_json=as_json)
+        found = obfuscate_folder(request, speaking)
+    show(found.facts(), found.lines(), as_json=as_json)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from dpkit.audit.controls import NOT_RUN
 from dpkit.audit.experiments import EXPERIMENTS, SEED, digests
 from dpkit.errors import DpkitError
-from dpkit.types.audit import Control  # noqa: TC001 (strict_json reads the annotations)
+from dpkit.types.attacks import Control  # noqa: TC001 (strict_json reads the annotations)
 from dpkit.types.strict_json import dump, load
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from dpkit.audit.trial import WAS_CUT, attempt
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.judgement import beats, is_linked
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.types.audit import Control
+from dpkit.types.attacks import Control
 
 if TYPE_CHECKING:
     from dpkit.audit.experiments import Experiment

@@ -25,16 +25,16 @@ from dpkit.leakage.faces import fitted_to, largest, usual_place
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.view import are_grey_levels, are_maps, enlarged, flattened, viewed
-from dpkit.types.audit import (
+from dpkit.types.faces import (
     GUESS,
     MIRRORED,
     ORIGINALS,
     RELEASE,
-    RUNGS,
     SAME_GROUP,
     FaceFindings,
     FaceScores,
 )
+from dpkit.types.ladder import RUNGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ from dpkit.audit.findings import Exposed
 from dpkit.audit.holdings import holdings, missing
 from dpkit.leakage.denoise import denoised
 from dpkit.leakage.recovery import Recovery, recovery
-from dpkit.types.audit import RUNGS, WITH_KEY, RungResult
+from dpkit.types.ladder import RUNGS, WITH_KEY, RungResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dpkit.audit.holdings import Stage
     from dpkit.audit.trial import Trial
-    from dpkit.types.audit import AttackResult
+    from dpkit.types.attacks import AttackResult
 
 SHOWN: Final = 4  # recovered images of a rung, in the private report
 HOLDER: Final = "The way back with the key"

@@ -27,7 +27,8 @@ from dpkit.leakage.gate import NOT_ASKED
 from dpkit.leakage.judgement import judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
 from dpkit.leakage.utility import Labelled, measure_utility
-from dpkit.types.audit import WITH_KEY, Audit, Guess, PairsPoint
+from dpkit.types.audit import Audit, Guess, PairsPoint
+from dpkit.types.ladder import WITH_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from dpkit.audit.subject import Subject
     from dpkit.audit.trial import Trial
     from dpkit.leakage.attacks.attack import Attack
-    from dpkit.types.audit import FaceFindings, Utility
+    from dpkit.types.faces import FaceFindings
+    from dpkit.types.utility import Utility
     from dpkit.types.voice import Voice
 
 LARGEST_SHARE = 0.5  # of the time that is left, for one attack

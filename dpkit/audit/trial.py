@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dpkit.audit.holdings import Holding
     from dpkit.leakage.attacks.attack import Attack, Effort
     from dpkit.types.adversary import Reconstruction
-    from dpkit.types.audit import LinkScores
+    from dpkit.types.scores import LinkScores
 
 Ended = Literal["done", "unfit", "timed out", "crashed"]
 CONVERGED: Final = "converged"  # a figure: 0 where the budget cut a training short

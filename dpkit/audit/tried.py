@@ -17,7 +17,7 @@ from dpkit.audit.holdings import holdings
 from dpkit.audit.trial import WAS_CUT, Trial, attempt
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.judgement import beats, is_linked
-from dpkit.types.audit import AttackResult
+from dpkit.types.attacks import AttackResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dpkit.audit.options import Options
     from dpkit.leakage.attacks.attack import Attack
     from dpkit.leakage.recovery import Recovery
-    from dpkit.types.audit import Control
+    from dpkit.types.attacks import Control
 
 CURVES = ("known-pairs", "ridge-maps")  # tried with every number of known images, others with most
 REACHED, CONSTANT = "held-out PSNR", "constant guess PSNR"  # figures of whatever was trained

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.keystore.store import Entry, Keystore
+    from dpkit.keystore.catalogue import Entry
+    from dpkit.keystore.store import Keystore
     from dpkit.types import Json
     from dpkit.types.guarantee import Guarantee
 

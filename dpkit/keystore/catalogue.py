@@ -84,6 +84,28 @@ class Catalogue:
             remedy="`dpkit keys list` prints what it has",
         )
 
+    def readable(self, object_id: str, kind: Kind) -> Entry:
+        """Return the entry of an object that can be opened as of this kind.
+
+        Raises
+        ------
+        KeystoreMissingError
+            There is no such object, or it was destroyed.
+        UsageError
+            It is of another kind.
+        """
+        entry = self.find(object_id)
+        if entry.state == "destroyed":
+            raise KeystoreMissingError(
+                f"object {object_id} was destroyed", remedy="a backup may still hold it"
+            )
+        if entry.kind != kind:
+            raise UsageError(
+                f"object {object_id} is of kind {entry.kind}, not {kind}",
+                remedy="`dpkit keys list` prints the kinds",
+            )
+        return entry
+
     def with_new(self, entry: Entry) -> Catalogue:
         """Return the catalogue with one entry more."""
         if entry.object_id in {known.object_id for known in self.entries}:

@@ -7,11 +7,12 @@ when the HMAC under a key from that master fits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from dpkit.errors import UsageError
 from dpkit.keystore.canonical import MAC, TIME, UUID, Fields, check_mac, damaged, parse, with_mac
-from dpkit.keystore.slots import VERSION, Slot, check_slots, parse_slot
+from dpkit.keystore.slots import VERSION, Slot, check_room, check_slots, parse_slot
 from dpkit.rng import derive
 
 if TYPE_CHECKING:
@@ -29,6 +30,25 @@ class Header:
     uuid: str
     created: str
     slots: tuple[Slot, ...]
+
+    def with_slot(self, slot: Slot) -> Header:
+        """Return the header with one slot more."""
+        check_room(self.slots, slot)
+        return replace(self, slots=(*self.slots, slot))
+
+    def without_slot(self, slot_id: str) -> Header:
+        """Return the header with one slot fewer, which is never the last."""
+        left = tuple(slot for slot in self.slots if slot.id != slot_id)
+        if len(left) == len(self.slots):
+            raise UsageError(
+                f"there is no slot {slot_id[:40]}", remedy="`dpkit keys show` prints the slots"
+            )
+        if not left:
+            raise UsageError(
+                f"slot {slot_id} is the last one: without it nothing could be opened",
+                remedy="add another first: `dpkit keys add-passphrase`",
+            )
+        return replace(self, slots=left)
 
     def to_bytes(self, master: Secret) -> bytes:
         """Write the header with its HMAC."""

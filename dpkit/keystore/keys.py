@@ -15,7 +15,8 @@ from dpkit.types import Key, Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dpkit.keystore.store import Keystore, SealedObject
+    from dpkit.keystore.sealed import SealedObject
+    from dpkit.keystore.store import Keystore
     from dpkit.types import Json
 
 SEED = "seed"

@@ -17,7 +17,8 @@ from dpkit.keystore.register import Register, check_release, require, sealed_mar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.keystore.store import Entry, Keystore
+    from dpkit.keystore.catalogue import Entry
+    from dpkit.keystore.store import Keystore
 
 __all__ = ["MARK_BYTES", "Ledger"]
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.keystore.store import Entry, Keystore, SealedObject
+    from dpkit.keystore.catalogue import Entry
+    from dpkit.keystore.sealed import SealedObject
+    from dpkit.keystore.store import Keystore
     from dpkit.types import Json
 
 _NAME: Final = "[A-Za-z0-9][A-Za-z0-9._-]*"  # no space: a label is the two names around one

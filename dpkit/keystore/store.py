@@ -7,7 +7,6 @@ An object is written before it is listed; its wrapped key is gone before it is c
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ from dpkit.keystore.header import Header
 from dpkit.keystore.ids import new_object_id, parse_object_id
 from dpkit.keystore.opening import find_master, make_slots, read_header
 from dpkit.keystore.sealed import ExportableObject, SealedObject
-from dpkit.keystore.slots import RECOMMENDED, Slot, WorkFactors, check_room, passphrase_slot
+from dpkit.keystore.slots import RECOMMENDED, Slot, WorkFactors, passphrase_slot
 from dpkit.rng import fresh_secret
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from dpkit.keystore.arrays import StreamedArray
     from dpkit.keystore.unlock import Unlock
     from dpkit.types import Json, Secret
-
-__all__ = ["Entry", "Keystore", "SealedObject"]
 
 SUFFIX: Final = ".dpks"
 LOCK_WAIT_SECONDS: Final = 10.0
@@ -195,16 +192,7 @@ class Keystore:
         IntegrityError
             Its file was changed or is gone.
         """
-        entry = self._folder.catalogue().find(parse_object_id(object_id))
-        if entry.state == "destroyed":
-            raise KeystoreMissingError(
-                f"object {entry.object_id} was destroyed", remedy="a backup may still hold it"
-            )
-        if entry.kind != kind:
-            raise UsageError(
-                f"object {entry.object_id} is of kind {entry.kind}, not {kind}",
-                remedy="`dpkit keys list` prints the kinds",
-            )
+        entry = self._folder.catalogue().readable(parse_object_id(object_id), kind)
         sealed = self._folder.open_object(entry)
         return ExportableObject(sealed) if kind == "augconv" else SealedObject(sealed)
 
@@ -258,26 +246,13 @@ class Keystore:
         """Add a slot for a passphrase and return its id."""
         slot = passphrase_slot(self._master, passphrase, self.uuid, work)
         with self.locked():
-            held = self._folder.header()
-            check_room(held.slots, slot)
-            self._folder.write_header(replace(held, slots=(*held.slots, slot)))
+            self._folder.write_header(self._folder.header().with_slot(slot))
         return slot.id
 
     def remove_slot(self, slot_id: str) -> None:
         """Remove one slot, never the last; who had opened it may have kept the master key."""
         with self.locked():
-            held = self._folder.header()
-            left = tuple(slot for slot in held.slots if slot.id != slot_id)
-            if len(left) == len(held.slots):
-                raise UsageError(
-                    f"there is no slot {slot_id[:40]}", remedy="`dpkit keys show` prints the slots"
-                )
-            if not left:
-                raise UsageError(
-                    f"slot {slot_id} is the last one: without it nothing could be opened",
-                    remedy="add another first: `dpkit keys add-passphrase`",
-                )
-            self._folder.write_header(replace(held, slots=left))
+            self._folder.write_header(self._folder.header().without_slot(slot_id))
 
     def check(self) -> int:
         """Open every chunk of every object, and return how many objects there are."""

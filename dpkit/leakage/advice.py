@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dpkit.types.audit import AttackResult
+    from dpkit.types.attacks import AttackResult
 
 MORPH: Final[Mapping[str, str]] = {
     "A0": "Choose larger blocks (a smaller --kappa): what is seen at once is gone then.",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dpkit.types import Geometry, Json
-    from dpkit.types.evidence import Bound
+    from dpkit.types.bound import Bound
 
 BOUNDS: Final[Mapping[str, Callable[[Mapping[str, Json], Geometry], tuple[Bound, ...]]]] = {
     "morph": morph_bounds,

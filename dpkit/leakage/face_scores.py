@@ -19,7 +19,8 @@ import numpy as np
 from dpkit.leakage.faces import SAME_PERSON
 from dpkit.leakage.intervals import exact_share
 from dpkit.leakage.linkage import score_links
-from dpkit.types.audit import GUESS, MIRRORED, RELEASE, RUNGS, WITH_KEY, FaceScores
+from dpkit.types.faces import GUESS, MIRRORED, RELEASE, FaceScores
+from dpkit.types.ladder import RUNGS, WITH_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

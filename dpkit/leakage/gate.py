@@ -22,12 +22,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dpkit.errors import GateError, UsageError
-from dpkit.types.audit import ON_RELEASE, RELEASE, RUNGS, VERDICTS, WITH_KEY
+from dpkit.types.audit import VERDICTS
+from dpkit.types.faces import RELEASE
+from dpkit.types.ladder import RUNGS, WITH_KEY
+from dpkit.types.utility import ON_RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dpkit.types.audit import Audit, FaceFindings, ImageScores, LinkScores
+    from dpkit.types.audit import Audit
+    from dpkit.types.faces import FaceFindings
+    from dpkit.types.scores import ImageScores, LinkScores
 
 Figure: TypeAlias = "float | str"
 

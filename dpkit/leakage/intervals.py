@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.special import betaincinv
 
-from dpkit.types.audit import Interval
+from dpkit.types.scores import Interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

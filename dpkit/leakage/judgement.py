@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dpkit.leakage.recovery import Recovery
-    from dpkit.types.audit import AttackResult, ImageScores, LinkScores
+    from dpkit.types.attacks import AttackResult
+    from dpkit.types.scores import ImageScores, LinkScores
 
 KEY_DB: Final = 30.0  # above, a viewer sees no difference that matters
 RECOGNISED: Final = 0.5  # mean SSIM

@@ -17,12 +17,12 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.leakage.intervals import exact_share
-from dpkit.types.audit import LinkScores
+from dpkit.types.scores import LinkScores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.types.audit import Interval
+    from dpkit.types.scores import Interval
 
 LEAST_ACCEPTED: Final = 10  # false pairs at a threshold, or its place is left to chance
 

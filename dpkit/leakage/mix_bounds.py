@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from dpkit.errors import UsageError
 from dpkit.leakage.bounds import log_arrangements
-from dpkit.types.evidence import Bound
+from dpkit.types.bound import Bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from dpkit.leakage.bounds import (
     log2_rest_of_core,
     log10_channel_orders,
 )
-from dpkit.types.evidence import Bound
+from dpkit.types.bound import Bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

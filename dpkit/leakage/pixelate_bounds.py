@@ -21,7 +21,7 @@ from math import isfinite, log
 from typing import TYPE_CHECKING, Self
 
 from dpkit.errors import UsageError
-from dpkit.types.evidence import Bound
+from dpkit.types.bound import Bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

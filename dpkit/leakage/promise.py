@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dpkit.types.evidence import EpsilonTotal, PrivacyGuarantee
 from dpkit.types.guarantee import said
+from dpkit.types.promise import EpsilonTotal, PrivacyGuarantee
 
 if TYPE_CHECKING:
     from dpkit.types import Geometry

@@ -21,18 +21,16 @@ from dpkit.leakage.promise import NOTHING_COMPUTED, statement_of_promise
 from dpkit.leakage.verdict import verdict
 from dpkit.leakage.view import are_grey_levels, view_of
 from dpkit.leakage.withheld import for_release
+from dpkit.types.distribution import PERCENTILES, Baseline, Distribution
 from dpkit.types.evidence import (
     LEAST_IMAGES,
-    PERCENTILES,
-    VERSION,
-    Baseline,
     Count,
-    Distribution,
     LeakageReport,
     RoundTrip,
     Settings,
     statement_of,
 )
+from dpkit.types.report_versions import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +39,8 @@ if TYPE_CHECKING:
 
     from dpkit.types import Geometry, Json
     from dpkit.types.audit import Audit
-    from dpkit.types.evidence import PrivacyGuarantee, TrainingCurve
+    from dpkit.types.promise import PrivacyGuarantee
+    from dpkit.types.training_curve import TrainingCurve
 
     Scores = Mapping[str, NDArray[np.float64]]  # by metric, float64 [n]
 

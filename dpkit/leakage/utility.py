@@ -22,7 +22,7 @@ import numpy as np
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks.attack import Effort, finite
 from dpkit.types import block_places
-from dpkit.types.audit import MOST_TRAINED, ON_RELEASE, Utility, UtilityScore
+from dpkit.types.utility import MOST_TRAINED, ON_RELEASE, Utility, UtilityScore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,10 @@ from dpkit.types.evidence import LEAST_IMAGES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dpkit.types.audit import AttackResult, Audit, FaceFindings, FaceScores, RungResult
+    from dpkit.types.attacks import AttackResult
+    from dpkit.types.audit import Audit
+    from dpkit.types.faces import FaceFindings, FaceScores
+    from dpkit.types.ladder import RungResult
 
 SENTENCES: Final[Mapping[str, str]] = {
     "broken": "broken: pictures or the key were recovered",

@@ -12,7 +12,7 @@ from dpkit.audit.round_trips import sample_rows
 from dpkit.audit.subject import Subject
 from dpkit.pipeline.state import private_folder, state_root, write_private
 from dpkit.types import PARTS
-from dpkit.types.audit import MOST_TRAINED
+from dpkit.types.utility import MOST_TRAINED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -31,9 +31,9 @@ from dpkit.leakage.promise import promise_of
 from dpkit.pipeline.quarantine import check_share
 from dpkit.pipeline.scores import no_marks
 from dpkit.readers.folder import FolderSource
-from dpkit.types.evidence import EpsilonTotal
 from dpkit.types.guarantee import said
 from dpkit.types.plans import keep
+from dpkit.types.promise import EpsilonTotal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from dpkit.pipeline.request import Gates, ReleaseRequest
     from dpkit.pipeline.terms import Terms
     from dpkit.types import Geometry, Rows
-    from dpkit.types.evidence import PrivacyGuarantee
     from dpkit.types.guarantee import Guarantee
+    from dpkit.types.promise import PrivacyGuarantee
     from dpkit.types.voice import Voice
 
 

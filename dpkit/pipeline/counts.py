@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpkit.release.manifest import LabelCount, PartCounts
+from dpkit.release.manifest_entries import LabelCount, PartCounts
 from dpkit.types import PARTS
 from dpkit.types.evidence import Count
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.release.manifest import ClassEntry
+    from dpkit.release.manifest_entries import ClassEntry
     from dpkit.types import Part, PlannedRows
 
 

@@ -10,7 +10,7 @@ from dpkit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dpkit.release.manifest import ClassEntry
+    from dpkit.release.manifest_entries import ClassEntry
 
 MAX_CLASSES: Final = 100  # more look like persons or records
 MIN_IMAGES: Final = 5  # fewer point at somebody

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from dpkit.release.manifest import PartCounts
+    from dpkit.release.manifest_entries import PartCounts
     from dpkit.types import Json
-    from dpkit.types.evidence import PrivacyGuarantee
+    from dpkit.types.promise import PrivacyGuarantee
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from dpkit.keystore.plans import SealedPlan
     from dpkit.pipeline.prepare import Run
     from dpkit.pipeline.scores import ShardScores
-    from dpkit.release.manifest import Manifest, Shard
+    from dpkit.release.manifest import Manifest
+    from dpkit.release.manifest_entries import Shard
     from dpkit.types import ImageSource, Part, PlannedRows
 
 

@@ -20,7 +20,7 @@ from dpkit.pipeline.gathering import gather
 from dpkit.pipeline.remix import refuse_known
 from dpkit.pipeline.scores import ShardScores
 from dpkit.pipeline.tile import Tile, decode_tile, make_tile, tag_secret
-from dpkit.release.manifest import Shard
+from dpkit.release.manifest_entries import Shard
 from dpkit.release.shards import ShardHeader, write_shard
 from dpkit.release.tree import sha256_of
 from dpkit.types.plans import take

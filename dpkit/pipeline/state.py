@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from dpkit.errors import IntegrityError, LockedError
-from dpkit.release.manifest import Shard
+from dpkit.release.manifest_entries import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

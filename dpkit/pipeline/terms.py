@@ -12,7 +12,7 @@ from dpkit.readers.choice import choose_rule
 from dpkit.readers.rule import ReadRule
 from dpkit.readers.scan import ScanOptions
 from dpkit.readers.targets import encode_targets
-from dpkit.release.manifest import ClassEntry
+from dpkit.release.manifest_entries import ClassEntry
 from dpkit.sanitizers import sanitizer_of
 from dpkit.sanitizers.base import parameters
 

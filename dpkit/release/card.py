@@ -27,7 +27,8 @@ from dpkit.release.training import Training, read_training
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dpkit.release.manifest import Manifest, PartCounts
+    from dpkit.release.manifest import Manifest
+    from dpkit.release.manifest_entries import PartCounts
 
 MAX_LABEL_ROWS: Final = 200
 MAX_SHOWN: Final = 3  # channels whose mean and deviation are written out

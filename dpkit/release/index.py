@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.release.columns import ShardColumns
-    from dpkit.release.manifest import Shard
+    from dpkit.release.manifest_entries import Shard
 
 HEADER: Final = ("id", "group", "target", "part", "shard", "row")
 MAX_LINE: Final = 1 << 20  # 1 MiB

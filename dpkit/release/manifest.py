@@ -12,17 +12,25 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 from dpkit.errors import UsageError
+from dpkit.release.manifest_entries import (
+    ClassEntry,
+    PartCounts,
+    SanitizerEntry,
+    Shard,
+    Signer,
+    read_class,
+    read_part,
+    read_sanitizer,
+    read_shard,
+    read_signer,
+)
 from dpkit.release.manifest_json import Fields, canonical, load, malformed
 from dpkit.release.manifest_rules import (
     DTYPES,
-    MAX_BYTES,
     MAX_CLASSES,
     MAX_COLUMNS,
-    MAX_ROWS,
     MAX_SHARDS,
     NAME,
-    SHA256_HEX,
-    SHARD_FILE,
     check,
 )
 from dpkit.types import PARTS, Geometry, Task
@@ -31,75 +39,11 @@ from dpkit.types.images import MAX_SIDE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dpkit.types import Json, Part
+    from dpkit.types import Json
 
 FORMAT: Final = "dpkit-release"
 IMAGES, MAPS = 1, 2  # versions: rows are images, or feature maps with a shape of their own
-CLASS_LIMIT: Final = 2**31 - 1  # a class keeps the provider's own number, within 32 bits
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassEntry:
-    """One class: the number that stands in `/labels` and its published name."""
-
-    index: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelCount:
-    """How many images and groups of a part carry one label (or hold 1, for multi-label).
-
-    `least_pool` is the smallest number of images of one shard among which an image of this label
-    found its donors, itself counted; 0 where images are not mixed.
-    """
-
-    index: int
-    images: int
-    groups: int
-    least_pool: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PartCounts:
-    """The size of one part; `labels` is empty for task none and regression.
-
-    `least_pool` is the smallest of the part, as in `LabelCount`.
-    """
-
-    part: Part
-    images: int
-    groups: int
-    labels: tuple[LabelCount, ...]
-    least_pool: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One HDF5 file of one part; `file` is relative to the release (`data/train-…`)."""
-
-    file: str
-    part: Part
-    rows: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class SanitizerEntry:
-    """Which sanitizer, with which public parameters."""
-
-    name: str
-    parameters: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The Ed25519 public key in minisign's text form, and its 16-hex-digit key number."""
-
-    public_key: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,22 +175,15 @@ def _read_version(fields: Fields) -> int:
 
 
 def _identity(fields: Fields) -> dict[str, object]:
-    signer = fields.child("signer")
-    sanitizer = fields.child("sanitizer")
-    taken: dict[str, object] = {
+    return {
         "release_id": fields.text("release_id", pattern=NAME),
         "key_id": fields.text("key_id", pattern=NAME),
         "created": fields.text("created", pattern=_DATE),
         "tool": fields.text("tool", most=100),
         "statement": fields.text("statement"),
-        "signer": Signer(signer.text("public_key", most=100), signer.text("fingerprint", most=16)),
-        "sanitizer": SanitizerEntry(
-            sanitizer.text("name", pattern=NAME), sanitizer.mapping("parameters")
-        ),
+        "signer": read_signer(fields.child("signer")),
+        "sanitizer": read_sanitizer(fields.child("sanitizer")),
     }
-    signer.end()
-    sanitizer.end()
-    return taken
 
 
 def _reading(fields: Fields) -> dict[str, object]:
@@ -268,51 +205,7 @@ def _reading(fields: Fields) -> dict[str, object]:
 
 def _rows(fields: Fields) -> dict[str, object]:
     return {
-        "classes": tuple(_class(c) for c in fields.children("classes", most=MAX_CLASSES)),
-        "parts": tuple(_part(p) for p in fields.children("parts", most=len(PARTS))),
-        "shards": tuple(_shard(s) for s in fields.children("shards", most=MAX_SHARDS)),
+        "classes": tuple(read_class(c) for c in fields.children("classes", most=MAX_CLASSES)),
+        "parts": tuple(read_part(p) for p in fields.children("parts", most=len(PARTS))),
+        "shards": tuple(read_shard(s) for s in fields.children("shards", most=MAX_SHARDS)),
     }
-
-
-def _class(fields: Fields) -> ClassEntry:
-    entry = ClassEntry(_class_index(fields), fields.text("name", most=1000))
-    fields.end()
-    return entry
-
-
-def _class_index(fields: Fields) -> int:
-    return fields.whole("index", -CLASS_LIMIT, CLASS_LIMIT)
-
-
-def _part(fields: Fields) -> PartCounts:
-    labels = tuple(_label(c) for c in fields.children("labels", most=MAX_CLASSES))
-    part = cast("Part", fields.one_of("part", PARTS))
-    counts = PartCounts(part, *_images_and_groups(fields), labels, _least_pool(fields))
-    fields.end()
-    return counts
-
-
-def _label(fields: Fields) -> LabelCount:
-    count = LabelCount(_class_index(fields), *_images_and_groups(fields), _least_pool(fields))
-    fields.end()
-    return count
-
-
-def _images_and_groups(fields: Fields) -> tuple[int, int]:
-    return fields.whole("images", 0, MAX_ROWS), fields.whole("groups", 0, MAX_ROWS)
-
-
-def _least_pool(fields: Fields) -> int:
-    return fields.whole_or_0("least_pool", MAX_ROWS)
-
-
-def _shard(fields: Fields) -> Shard:
-    shard = Shard(
-        file=fields.text("file", pattern=SHARD_FILE),
-        part=cast("Part", fields.one_of("part", PARTS)),
-        rows=fields.whole("rows", 1, MAX_ROWS),
-        bytes=fields.whole("bytes", 1, MAX_BYTES),
-        sha256=fields.text("sha256", pattern=SHA256_HEX),
-    )
-    fields.end()
-    return shard

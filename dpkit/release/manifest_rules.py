@@ -23,7 +23,8 @@ from dpkit.types import PARTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dpkit.release.manifest import Manifest, PartCounts, Shard
+    from dpkit.release.manifest import Manifest
+    from dpkit.release.manifest_entries import PartCounts, Shard
 
 DTYPES: Final = ("float32", "float16", "uint8", "uint16")
 MAX_ROWS: Final = 2**40

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.release.manifest import Manifest, PartCounts, Shard
+    from dpkit.release.manifest import Manifest
+    from dpkit.release.manifest_entries import PartCounts, Shard
 
 _BLOCK: Final = 4 << 20  # values of one scan
 _BASE32: Final = np.zeros(256, dtype=bool)

@@ -13,7 +13,7 @@ from dpkit.release.tree import MANIFEST, NEEDED, REPORT, read_tag, read_text, si
 from dpkit.release.verify import verify as verify_release
 
 if TYPE_CHECKING:
-    from dpkit.release.manifest import Shard
+    from dpkit.release.manifest_entries import Shard
     from dpkit.types import Part
     from dpkit.types.evidence import LeakageReport
 

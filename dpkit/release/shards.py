@@ -15,7 +15,7 @@ import numpy as np
 
 from dpkit.release.aside import Sink, written_aside
 from dpkit.release.hdf5_plan import Skeleton, plan_file
-from dpkit.release.manifest import Shard
+from dpkit.release.manifest_entries import Shard
 from dpkit.release.shard_header import ShardHeader
 from dpkit.types import SanitizedBatch
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dpkit.keystore.store import Keystore
-    from dpkit.release.manifest import Shard
+    from dpkit.release.manifest_entries import Shard
     from dpkit.types.voice import Progress
 
 _ROWS_AT_ONCE = 32

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dpkit.keystore.plans import SealedPlan
     from dpkit.keystore.store import Keystore
-    from dpkit.release.manifest import Shard
+    from dpkit.release.manifest_entries import Shard
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.types.evidence import TrainingCurve
+from dpkit.types.training_curve import TrainingCurve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

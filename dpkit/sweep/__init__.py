@@ -13,5 +13,10 @@
 | `cells.py` | what a long sweep has finished, so that a killed one goes on |
 | `attackers.py` | reconstructors trained against a frozen encoder, beside guesses |
 | `obfuscate.py` | obfuscators over λ, trained and attacked: `sweep_obfuscate` |
-| `obfuscated.py` | its result for people, for programs, as a plot |
+| `obfuscators.py` | one obfuscator, trained once and kept |
+| `sharing.py` | the time of attackers, shared |
+| `obfuscated.py` | what was found, λ by λ |
+| `obfuscatedtable.py`, `obfuscatedplot.py` | it for people, for programs, as a plot |
+| `obfuscating.py` | all of it: `obfuscate_folder` |
+| `spread.py` | mean and spread over seeds |
 """

@@ -95,12 +95,11 @@ def quality(originals: NDArray[Any], images: NDArray[Any], peak: int) -> Quality
     return Quality(float(decibels.mean()), float(ssim.mean()))
 
 
-def guesses(pairs: Encoded, targets: Encoded, peak: int) -> dict[str, Quality]:
-    """Return what no encoder is needed for: one colour, and the mean picture, of the pairs."""
-    mean = pairs.pixels.mean(axis=0, dtype=np.float64)
-    shape = targets.pixels.shape
+def guesses(known: NDArray[Any], targets: NDArray[Any], peak: int) -> dict[str, Quality]:
+    """Return what no encoder is needed for: one colour, and the mean picture, of known pixels."""
+    mean = known.mean(axis=0, dtype=np.float64)
     pictures = {"constant image": mean.mean(axis=(0, 1)), "mean image": mean}
     return {
-        name: quality(targets.pixels, np.broadcast_to(picture, shape), peak)
+        name: quality(targets, np.broadcast_to(picture, targets.shape), peak)
         for name, picture in pictures.items()
     }

@@ -53,7 +53,8 @@ class Cells:
             )
         self.folder = private_folder(folder)
         self._cells = private_folder(folder / "cells")
-        write_private(note, [text.encode()])
+        if not note.exists():
+            write_private(note, [text.encode()])
 
     def figures(self, name: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """Return the figures of a cell, made only where they are not there yet."""

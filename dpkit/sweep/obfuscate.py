@@ -1,51 +1,44 @@
 """What a learnable obfuscator costs and hides, over λ: Table 3 of its paper under fair attackers.
 
-For each λ an obfuscator is trained, frozen, and attacked: every kind of reconstructor is trained
-anew against it by every seed, on pictures of the training part, and scored on pictures of the test
-part as they come out. λ = 0, the network without a defence, is always beside the others.
+For each seed and λ an obfuscator is trained, frozen, and attacked: every kind of reconstructor is
+trained anew against it, on pictures of the training part, and scored on pictures of the test part
+as they come out. λ = 0, the network without a defence, is always beside the others. An obfuscator
+with its attackers is one job; jobs run one by one or in several processes, and leave cells behind.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from dpkit.errors import UsageError
-from dpkit.leakage.attacks.attack import Effort
-from dpkit.nets import REMOTES
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.rng import derive
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
-from dpkit.sweep.attackers import GENERAL, PAPERS, Encoded, Quality, attacked, guesses
-from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
+from dpkit.sweep.attackers import GENERAL, PAPERS, Quality, attacked, guesses
+from dpkit.sweep.cells import Cells, number_name
+from dpkit.sweep.obfuscators import Trained, encoded, trained
+from dpkit.sweep.sharing import Shares
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
-from dpkit.training.encoding import one_thread
-from dpkit.training.state import load_into
-from dpkit.types import ImageBatch, Key, Secret
-from dpkit.types.supply import Supply
+from dpkit.sweep.workers import in_processes, one_by_one
+from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
 
     from dpkit.types import Json
-    from dpkit.types.voice import Voice
 
 KINDS: Final = PAPERS + GENERAL
-LEAST_SECONDS: Final = 1.0
-AT_ONCE: Final = 256
+FIGURES: Final = 2  # version of what the cells mean; a folder of another is another sweep's
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +52,15 @@ class ObfuscateSweep:
     sanitizer
         All other parameters of the obfuscator.
     seeds
-        Of each attacker, 1 or more.
+        Repetitions, 1 or more, each with obfuscators and attackers of its own.
     seconds
-        For all attackers that are still to be trained, together.
+        That a process may spend on the attackers that are still to be trained.
     pairs, targets
         Pictures that an attacker learns from, and pictures that it is scored on, at most.
     retries_cut
         Whether attackers that an earlier budget cut are trained again, with the time there is.
+    workers
+        Processes, each with an obfuscator and its attackers.
     """
 
     source: Path
@@ -81,6 +76,7 @@ class ObfuscateSweep:
     read: ReadOptions = field(default_factory=ReadOptions)
     seed: int = 0
     retries_cut: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KINDS))
@@ -91,18 +87,20 @@ class ObfuscateSweep:
 
     @property
     def settings(self) -> tuple[Obfuscate, ...]:
-        """The obfuscators, the undefended first."""
+        """The obfuscators of one seed, the undefended first."""
         weights = sorted({0.0, *self.weights})
         return tuple(replace(self.sanitizer, lambda_=weight) for weight in weights)
 
+    @property
+    def processes(self) -> int:
+        """How many of the workers have something to do."""
+        return min(self.workers, self.seeds * len(self.settings))
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trained:
-    """One obfuscator with its key, and figures of its training and its accuracy."""
-
-    sanitizer: Obfuscate
-    key: Key
-    figures: dict[str, Json]
+    def repetitions(self) -> Iterator[tuple[int, Obfuscate]]:
+        """Yield seeds and obfuscators, seed by seed: the first already show the whole picture."""
+        for seed in range(self.seeds):
+            for sanitizer in self.settings:
+                yield seed, sanitizer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,15 +112,15 @@ class Swept:
     guesses
         What is reached without an encoder, by name.
     trained
-        One an obfuscator.
+        One obfuscator for each seed and λ.
     attacks
-        By λ and kind: figures of each seed.
+        Figures by λ, seed and kind.
     """
 
     images: tuple[int, int, int]  # that learn or decide, that attackers learn from, scored
     guesses: dict[str, Quality]
     trained: tuple[Trained, ...]
-    attacks: dict[tuple[float, str], list[dict[str, Json]]]
+    attacks: dict[tuple[float, int, str], dict[str, Json]]
 
 
 def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
@@ -133,26 +131,67 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
     UsageError
         The images cannot be learned from, or the output holds something else.
     """
-    source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
-    cells = Cells(sweep.out, _asked(sweep, source))
-    trained = [_trained(one, sweep, source, cells, voice) for one in sweep.settings]
-    pairs = _some(source.rows("train", "validation"), sweep.pairs, sweep.seed)
-    targets = _some(source.rows("test"), sweep.targets, sweep.seed)
-    encoded = {
-        one.sanitizer.lambda_: (_encoded(one, source, pairs), _encoded(one, source, targets))
-        for one in trained
-    }
-    attacks = _attacked(sweep, source, encoded, cells, voice)
-    found = guesses(*encoded[0.0], source.geometry.peak)
-    learned = len(source.rows("train", "validation"))
-    counts = (learned, len(pairs), len(targets))
-    return Swept(counts, found, tuple(trained), attacks), cells
+    room = _Room.of(sweep, voice)
+    jobs = room.jobs()
+    if sweep.processes > 1:
+        in_processes(partial(_measured_apart, sweep), jobs, sweep.processes, partial(_look, room))
+    else:
+        one_by_one(partial(_measured, room), jobs, voice)
+    return _collected(room), room.cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One obfuscator with its attackers, and the time that these may take together."""
+
+    sanitizer: Obfuscate
+    seed: int
+    seconds: float
+
+    def cell(self, kind: str) -> str:
+        return f"{kind}-{number_name(self.sanitizer.lambda_)}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Room:
+    """What every job works on."""
+
+    sweep: ObfuscateSweep
+    source: Provided
+    cells: Cells
+    voice: Voice
+
+    @classmethod
+    def of(cls, sweep: ObfuscateSweep, voice: Voice) -> _Room:
+        source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
+        return cls(sweep, source, Cells(sweep.out, _asked(sweep, source)), voice)
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        learned = self.source.rows("train", "validation")
+        return _some(learned, self.sweep.pairs, self.sweep.seed)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        return _some(self.source.rows("test"), self.sweep.targets, self.sweep.seed)
+
+    def jobs(self) -> list[_Job]:
+        """Return what is asked, each with its share of the time, seed by seed."""
+        asked = [_Job(sanitizer, seed, 0.0) for seed, sanitizer in self.sweep.repetitions()]
+        due = [sum(self.is_due(job.cell(kind)) for kind in self.sweep.kinds) for job in asked]
+        share = self.sweep.seconds * self.sweep.processes / max(1, sum(due))
+        return [replace(job, seconds=share * many) for job, many in zip(asked, due, strict=True)]
+
+    def is_due(self, name: str) -> bool:
+        figures = self.cells.done(name)
+        return figures is None or (self.sweep.retries_cut and is_cut(figures))
 
 
 def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     """Return what the figures of a cell depend on; more λ, kinds or seeds only add cells."""
     return {
         **source.asked(),
+        "figures": FIGURES,
         "sanitizer": parameters(sweep.sanitizer) | {"lambda": None},
         "pairs": sweep.pairs,
         "targets": sweep.targets,
@@ -160,104 +199,51 @@ def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     }
 
 
-def _trained(
-    sanitizer: Obfuscate, sweep: ObfuscateSweep, source: Provided, cells: Cells, voice: Voice
-) -> Trained:
-    """Train one obfuscator, or take it from its cell."""
-    name = f"obfuscator-{number_name(sanitizer.lambda_)}"
-    checkpoints = CellCheckpoints(cells, name)
-    supply = Supply(images=source.images, checkpoints=checkpoints, voice=voice)
-    sanitizer = sanitizer.completed(source.geometry, supply)
-    seed = derive(Secret(sweep.seed.to_bytes(32, "big")), "sweep", name.encode())
-    arrays = cells.arrays(name)
-    if arrays is None:
-        voice.notice(f"λ {sanitizer.lambda_:g}: training the obfuscator")
-        key = sanitizer.fit(source.geometry, seed, supply)
-        cells.keep(name, {array: key.array(array) for array in key.names()})
-        checkpoints.end()
-    else:
-        key = Key(seed, arrays)
-    trained = Trained(sanitizer, key, {})
-    figures = cells.figures(name, partial(_figures, trained, source))
-    return replace(trained, figures=figures)
+def _measured_apart(sweep: ObfuscateSweep, job: _Job) -> None:
+    """Do one job in a process of its own."""
+    one_by_one(partial(_measured, _Room.of(sweep, Voice())), [job], Voice())
 
 
-def _figures(trained: Trained, source: Provided) -> dict[str, Json]:
-    rows = source.rows("test")
-    values = _encoded(trained, source, rows).values.astype(np.float32)
-    network = _classifier(trained, source)
-    with torch.inference_mode(), one_thread():
-        parts = [network(torch.from_numpy(part)) for part in _parts(values)]
-    right = torch.cat(parts).argmax(dim=1).numpy() == source.images.labels[rows]
-    return {
-        "accuracy": float(right.mean()),
-        "tested": len(rows),
-        "curve": _numbers(trained.key.array("curve")),
-    }
+def _measured(room: _Room, job: _Job) -> None:
+    """Train one obfuscator and every attacker of it that is due."""
+    sweep, source, cells = room.sweep, room.source, room.cells
+    one = trained(job.sanitizer, (sweep.seed, job.seed), source, cells, room.voice)
+    due = [kind for kind in sweep.kinds if room.is_due(job.cell(kind))]
+    if not due:
+        return
+    sides = encoded(one, source, room.pairs), encoded(one, source, room.targets)
+    shares = Shares(job.seconds, len(due))
+    for kind in due:
+        _look(room)
+        name, began = job.cell(kind), time.process_time()
+        with shares.effort(job.seed) as effort:
+            figures = attacked(kind, *sides, source.geometry, effort)
+        figures["seconds"] = round(time.process_time() - began, 1)
+        cells.put(name, _better(figures, cells.done(name)))
 
 
-def _numbers(curve: NDArray[Any]) -> list[Json]:
-    """Return a curve's lines; None stands where an epoch came to no number."""
-    return [[x if math.isfinite(x) else None for x in line] for line in curve.tolist()]
+def _look(room: _Room) -> None:
+    """Say how far the sweep is; end it where the user wants to."""
+    names = [job.cell(kind) for job in room.jobs() for kind in room.sweep.kinds]
+    done = sum(room.cells.done(name) is not None for name in names)
+    room.voice.progress("sweeping: attackers", done, len(names))
+    room.voice.safe_point()
 
 
-def _classifier(trained: Trained, source: Provided) -> nn.Module:
-    rest = trained.sanitizer.remote(trained.key, source.geometry)
-    if rest is None:
-        raise TypeError("an obfuscator has a classifier")
-    network = REMOTES[rest.metadata["network"]](**json.loads(rest.metadata["arguments"]))
-    load_into(network, rest.arrays, "")
-    return network.eval()
-
-
-def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
-
-
-def _encoded(trained: Trained, source: Provided, rows: NDArray[np.int64]) -> Encoded:
-    """Return images and what would be released of them."""
-    pixels = source.pixels(rows)
-    ids = np.zeros(len(rows), "S26")
-    batch = ImageBatch(pixels, source.images.labels[rows], ids, ids)
-    values = trained.sanitizer.apply(batch, trained.key, source.geometry).values
-    return Encoded(pixels, values)
-
-
-def _attacked(
-    sweep: ObfuscateSweep,
-    source: Provided,
-    encoded: dict[float, tuple[Encoded, Encoded]],
-    cells: Cells,
-    voice: Voice,
-) -> dict[tuple[float, str], list[dict[str, Json]]]:
-    """Train every attacker, one seed of all before the next, time shared evenly."""
-    asked = [
-        (seed, weight, kind)
-        for seed in range(sweep.seeds)
-        for weight in encoded
+def _collected(room: _Room) -> Swept:
+    source, sweep = room.source, room.sweep
+    found = tuple(
+        trained(job.sanitizer, (sweep.seed, job.seed), source, room.cells, room.voice)
+        for job in room.jobs()
+    )
+    attacks = {
+        (job.sanitizer.lambda_, job.seed, kind): room.cells.done(job.cell(kind)) or {}
+        for job in room.jobs()
         for kind in sweep.kinds
-    ]
-    due = {one for one in asked if _is_due(cells.done(_cell(*one)), sweep)}
-    end = time.monotonic() + sweep.seconds
-    found: dict[tuple[float, str], list[dict[str, Json]]] = {}
-    for number, one in enumerate(asked):
-        seed, weight, kind = one
-        voice.progress("attacking: attackers", number, len(asked))
-        voice.safe_point()
-        before = cells.done(_cell(*one))
-        if before is None or one in due:
-            effort = Effort(max(LEAST_SECONDS, (end - time.monotonic()) / len(due)), seed)
-            figures = attacked(kind, *encoded[weight], source.geometry, effort)
-            before = _better(figures, before)
-            cells.put(_cell(*one), before)
-            due.discard(one)
-        found.setdefault((weight, kind), []).append(before)
-    voice.progress("attacking: attackers", len(asked), len(asked))
-    return found
-
-
-def _is_due(figures: dict[str, Json] | None, sweep: ObfuscateSweep) -> bool:
-    return figures is None or (sweep.retries_cut and is_cut(figures))
+    }
+    counts = (len(source.rows("train", "validation")), len(room.pairs), len(room.targets))
+    pixels = source.pixels(room.pairs), source.pixels(room.targets)
+    return Swept(counts, guesses(*pixels, source.geometry.peak), found, attacks)
 
 
 def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json]:
@@ -270,10 +256,6 @@ def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json
 def is_cut(figures: dict[str, Json] | None) -> bool:
     """Say whether an attacker's training was ended by its time."""
     return figures is not None and not (figures["psnr"] is not None and figures.get("converged", 1))
-
-
-def _cell(seed: int, weight: float, kind: str) -> str:
-    return f"{kind}-{number_name(weight)}-{seed}"
 
 
 def _some(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from dpkit.audit.controls import NOT_RUN, carried_out
 from dpkit.audit.options import Options
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-from dpkit.types.audit import Control
+from dpkit.types.attacks import Control
 from tests.audit.mapped import PublicMaps, mapped_stage
 from tests.audit.stages import stage
 

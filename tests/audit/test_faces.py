@@ -15,7 +15,7 @@ from dpkit.leakage.recovery import recovery
 from dpkit.sanitizers import SANITIZERS
 from dpkit.types import Geometry
 from dpkit.types.adversary import Reconstruction
-from dpkit.types.audit import GUESS, MIRRORED, ORIGINALS, RELEASE, SAME_GROUP
+from dpkit.types.faces import GUESS, MIRRORED, ORIGINALS, RELEASE, SAME_GROUP
 from tests.audit.stages import SEED
 from tests.leakage.face_pictures import crops, needs_faces
 

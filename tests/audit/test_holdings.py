@@ -5,7 +5,7 @@ import pytest
 
 from dpkit.audit.holdings import RUNG_HOLDINGS, holdings
 from dpkit.audit.options import Options
-from dpkit.types.audit import RUNGS
+from dpkit.types.ladder import RUNGS
 from tests.audit.stages import stage
 
 MORPHED = stage(kappa=16)

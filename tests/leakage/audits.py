@@ -3,28 +3,12 @@
 from dataclasses import replace
 
 from dpkit.leakage.face_scores import faces_sentence
-from dpkit.types.audit import (
-    GUESS,
-    MIRRORED,
-    ORIGINALS,
-    RELEASE,
-    RUNGS,
-    AttackResult,
-    Audit,
-    Control,
-    FaceFindings,
-    FaceScores,
-    Guess,
-    ImageScores,
-    Interval,
-    LinkScores,
-    PairsPoint,
-    RungResult,
-    Spread,
-    Utility,
-    UtilityScore,
-    Verdict,
-)
+from dpkit.types.attacks import AttackResult, Control
+from dpkit.types.audit import Audit, Guess, PairsPoint, Verdict
+from dpkit.types.faces import GUESS, MIRRORED, ORIGINALS, RELEASE, FaceFindings, FaceScores
+from dpkit.types.ladder import RUNGS, RungResult
+from dpkit.types.scores import ImageScores, Interval, LinkScores, Spread
+from dpkit.types.utility import Utility, UtilityScore
 
 IMAGES = 128
 

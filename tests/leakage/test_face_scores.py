@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dpkit.leakage.face_scores import Gallery, face_scores, faces_sentence, same_group_scores
-from dpkit.types.audit import GUESS, MIRRORED, RELEASE, SAME_GROUP
+from dpkit.types.faces import GUESS, MIRRORED, RELEASE, SAME_GROUP
 
 KNOWN = np.random.default_rng(0).normal(0, 0.1, (40, 128))
 GALLERY = Gallery.of(KNOWN, np.arange(40))

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from dpkit.errors import GateError, UsageError
 from dpkit.leakage.gate import MOST_DEPTH, NAMES, figures_of, parse_condition
-from dpkit.types.audit import (
-    AttackResult,
-    Audit,
-    ImageScores,
-    Interval,
-    PairsPoint,
-    Spread,
-    Verdict,
-)
+from dpkit.types.attacks import AttackResult
+from dpkit.types.audit import Audit, PairsPoint, Verdict
+from dpkit.types.scores import ImageScores, Interval, Spread
 from tests.leakage.audits import FACES, broken_paper, seen_faces
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from dpkit.leakage.judgement import beats, is_linked, judge, shows_pictures
 from dpkit.leakage.recovery import Recovery
-from dpkit.types.audit import AttackResult, Interval, LinkScores
+from dpkit.types.attacks import AttackResult
+from dpkit.types.scores import Interval, LinkScores
 
 RNG = np.random.default_rng(0)
 

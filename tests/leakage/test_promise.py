@@ -7,8 +7,9 @@ from dpkit.leakage.promise import promise_of, statement_of_promise
 from dpkit.leakage.report.html import PrivateNotes, render_private, render_released
 from dpkit.leakage.summary import summarize
 from dpkit.types import Geometry
-from dpkit.types.evidence import EpsilonTotal, RoundTrip, statement_of
+from dpkit.types.evidence import RoundTrip, statement_of
 from dpkit.types.guarantee import Guarantee
+from dpkit.types.promise import EpsilonTotal
 
 from . import audits
 

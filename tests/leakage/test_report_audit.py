@@ -17,8 +17,8 @@ from dpkit.leakage.report.pictures import (
 from dpkit.leakage.report.scores import percent
 from dpkit.leakage.summary import summarize
 from dpkit.leakage.view import picture
-from dpkit.types.audit import RUNGS
 from dpkit.types.evidence import STATEMENT
+from dpkit.types.ladder import RUNGS
 from tests.leakage import audits
 from tests.leakage.test_report import HOSTILE, Page, check_for_everybody, embedded_pixels
 

@@ -2,7 +2,7 @@ import pytest
 
 from dpkit.errors import UsageError
 from dpkit.pipeline.names import MAX_CLASSES, doubts, require_consent
-from dpkit.release.manifest import ClassEntry
+from dpkit.release.manifest_entries import ClassEntry
 
 PLENTY = 50
 

@@ -13,10 +13,10 @@ from dpkit.release.bag import seal
 from dpkit.release.card import card
 from dpkit.release.columns import open_columns
 from dpkit.release.index import IndexRows, write_index
-from dpkit.release.manifest import (
+from dpkit.release.manifest import Manifest
+from dpkit.release.manifest_entries import (
     ClassEntry,
     LabelCount,
-    Manifest,
     PartCounts,
     SanitizerEntry,
     Shard,

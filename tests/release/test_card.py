@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 
 from dpkit.release.card import card, escaped
-from dpkit.release.manifest import ClassEntry, Manifest
+from dpkit.release.manifest import Manifest
+from dpkit.release.manifest_entries import ClassEntry
 
 from .conftest import TRAINING, build
 

@@ -9,7 +9,7 @@ from dpkit.sanitizers.curve import curve_arrays, curve_of
 from dpkit.training.obfuscation import ObfuscatorLearner
 from dpkit.training.suite import SuiteLearner
 from dpkit.types import Key, Secret
-from dpkit.types.evidence import TrainingCurve
+from dpkit.types.training_curve import TrainingCurve
 
 
 def test_a_key_gives_back_the_curve_that_was_put_in():

@@ -31,7 +31,7 @@ def halves(pixels):
 def test_a_linear_map_undoes_a_linear_encoder_far_beyond_a_guess(pixels):
     pairs, targets = halves(pixels)
     found = attacked("ridge", pairs, targets, GEOMETRY, Effort())
-    guess = guesses(pairs, targets, GEOMETRY.peak)
+    guess = guesses(pairs.pixels, targets.pixels, GEOMETRY.peak)
     assert found["psnr"] > guess["mean image"].psnr + 4
     assert "pairs" in found["said"]
     assert (found["perceptual"] is None) != is_at_hand()
@@ -43,7 +43,10 @@ def test_no_attacker_beats_the_guess_on_values_that_say_nothing(pixels):
     noise = rng.normal(size=(len(pixels), 3, 8, 8)).astype(np.float32)
     pairs, targets = Encoded(pixels[:100], noise[:100]), Encoded(pixels[100:], noise[100:])
     found = attacked("ridge", pairs, targets, GEOMETRY, Effort())
-    assert found["psnr"] < guesses(pairs, targets, GEOMETRY.peak)["mean image"].psnr + 0.3
+    assert (
+        found["psnr"]
+        < guesses(pairs.pixels, targets.pixels, GEOMETRY.peak)["mean image"].psnr + 0.3
+    )
 
 
 def test_an_attacker_without_time_scores_nothing(pixels):
@@ -64,7 +67,7 @@ def test_scores_are_those_of_scikit_image(pixels):
 
 def test_a_guess_knows_the_pictures_learned_from_and_no_others(pixels):
     pairs, targets = halves(pixels)
-    found = guesses(pairs, targets, 255)
+    found = guesses(pairs.pixels, targets.pixels, 255)
     mean = np.broadcast_to(pairs.pixels.mean(axis=0), targets.pixels.shape)
     assert found["mean image"] == quality(targets.pixels, mean, 255)
     assert found["constant image"].psnr <= found["mean image"].psnr + 0.5

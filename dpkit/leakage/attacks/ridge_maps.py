@@ -2,8 +2,9 @@
 
     symbol   here      meaning                                                  source
     Z, Y     z, y      released values [p,m] and pixels [p,αhw], centred
-    K        gram      Z Zᵀ [p,p]: the dual form, for p pairs and m ≫ p values
-    λ        strength  of the ridge; D̂ = T Zᵀ (K + λ)⁻¹ Y
+    K        gram      Z Zᵀ [p,p]: the dual form, for p pairs of m ≥ p values
+    λ        strength  of the ridge; D̂ = T Zᵀ (K + λ)⁻¹ Y = T (Zᵀ Z + λ)⁻¹ Zᵀ Y: the
+                       primal form [m,m], where there are more pairs than values
     V(λ)     scores    ‖λ (K + λ)⁻¹ Y‖² / tr(λ (K + λ)⁻¹)²                      Golub, Heath
                        generalized cross-validation: no pair need be held out   and Wahba (1979)
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 STRENGTHS: Final = np.logspace(-8, 3, 45)  # λ, in parts of K's mean eigenvalue
 HELD_OUT: Final = 10  # one pair in so many only says what a guess is worth
 COLUMNS_AT_ONCE: Final = 4096
+EMPTY: Final = 1e-12  # an eigenvalue below this share of the largest is rounding
 
 
 def run(view: AdversaryView, effort: Effort) -> Reconstruction:
@@ -68,10 +70,16 @@ def _decoded(
     pixels = pairs.pixels[learned].reshape(len(learned), -1)
     z = pairs.values[learned].reshape(len(learned), -1)
     center, mean = z.mean(axis=0), pixels.mean(axis=0)
-    gram = _products(z - center, z - center, effort)
-    across = _products(values.reshape(len(values), -1) - center, z - center, effort)
-    weights, strength = ridge(gram, (pixels - mean).astype(np.float64))
-    found = mean + across @ weights
+    z, y = z - center, (pixels - mean).astype(np.float64)
+    targets = values.reshape(len(values), -1) - center
+    if z.shape[1] < len(z):
+        z = z.astype(np.float64)
+        effort.check()
+        weights, strength = ridge_primal(z, y)
+        found = mean + targets @ weights
+    else:
+        weights, strength = ridge(_products(z, z, effort), y)
+        found = mean + _products(targets, z, effort) @ weights
     return np.asarray(found, np.float32).reshape(-1, *pairs.pixels.shape[1:]), strength
 
 
@@ -87,14 +95,54 @@ def ridge(gram: Matrix, y: Matrix) -> tuple[Matrix, float]:
     """
     eigenvalues, vectors = np.linalg.eigh(gram)
     eigenvalues = np.maximum(eigenvalues, 0)
-    unit = max(float(eigenvalues.mean()), np.finfo(np.float64).tiny)
+    unit = _unit(eigenvalues.sum(), len(gram))
     rotated = vectors.T @ y
     energy = (rotated**2).sum(axis=1)
-    energy[0] = 0.0  # the direction of the mean, along which nothing is left to explain
-    shrink = [part * unit / (eigenvalues + part * unit) for part in STRENGTHS]
-    scores = [(part**2 * energy).sum() / part[1:].sum() ** 2 for part in shrink]
-    best = float(STRENGTHS[int(np.argmin(scores))])
+    # The first is the direction of the mean, along which nothing is left to explain.
+    best = _strength(eigenvalues[1:], energy[1:], unit)
     return vectors @ (rotated / (eigenvalues + best * unit)[:, None]), best
+
+
+def ridge_primal(z: Matrix, y: Matrix) -> tuple[Matrix, float]:
+    """Return (Zᵀ Z + λ)⁻¹ Zᵀ Y [m,αhw] for the λ of least V, and λ as `ridge` does: the same map.
+
+    Parameters
+    ----------
+    z, y
+        Centred values [p,m], with m below p, and pixels [p,αhw].
+    """
+    eigenvalues, vectors = np.linalg.eigh(z.T @ z)
+    eigenvalues = np.maximum(eigenvalues, 0)
+    unit = _unit(eigenvalues.sum(), len(z))
+    rotated = vectors.T @ (z.T @ y)
+    seen = eigenvalues > EMPTY * eigenvalues.max()
+    energy = (rotated[seen] ** 2).sum(axis=1) / eigenvalues[seen]
+    beyond = max(0.0, float((y**2).sum() - energy.sum()))  # what no value has a part in
+    free = len(z) - 1 - int(np.count_nonzero(seen))
+    best = _strength(eigenvalues[seen], energy, unit, beyond=beyond, free=free)
+    return vectors @ (rotated / (eigenvalues + best * unit)[:, None]), best
+
+
+def _unit(total: float, pairs: int) -> float:
+    """Return K's mean eigenvalue."""
+    return max(float(total) / pairs, float(np.finfo(np.float64).tiny))
+
+
+def _strength(
+    eigenvalues: Matrix, energy: Matrix, unit: float, *, beyond: float = 0.0, free: int = 0
+) -> float:
+    """Return the λ of least V, in parts of `unit`.
+
+    Parameters
+    ----------
+    energy
+        Of the pixels along each eigenvector of K.
+    beyond, free
+        Of the pixels along the `free` eigenvectors that have the eigenvalue 0 and are not given.
+    """
+    shrink = [part * unit / (eigenvalues + part * unit) for part in STRENGTHS]
+    scores = [((part**2 * energy).sum() + beyond) / (part.sum() + free) ** 2 for part in shrink]
+    return float(STRENGTHS[int(np.argmin(scores))])
 
 
 def _products(a: Floats, b: Floats, effort: Effort) -> Matrix:

@@ -11,7 +11,8 @@ from dpkit.leakage.report.words import number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dpkit.types.audit import Audit, ImageScores, PairsPoint, Spread
+    from dpkit.types.audit import Audit, PairsPoint
+    from dpkit.types.scores import ImageScores, Spread
 
 LEVELS: Final = {"0.5": "recognisable", "0.9": "nearly the original"}
 

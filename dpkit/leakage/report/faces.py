@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.leakage.report.scores import NOTHING, percent
-from dpkit.types.audit import GUESS, RELEASE, RUNGS
+from dpkit.types.faces import GUESS, RELEASE
+from dpkit.types.ladder import RUNGS
 
 if TYPE_CHECKING:
-    from dpkit.types.audit import FaceFindings, FaceScores, Interval
+    from dpkit.types.faces import FaceFindings, FaceScores
+    from dpkit.types.scores import Interval
 
 FACE_HEADS: Final = (
     "Face found",

@@ -12,13 +12,17 @@ from dpkit.leakage.report.scores import (
     score_cells,
 )
 from dpkit.leakage.report.words import number
-from dpkit.types.audit import RUNGS
 from dpkit.types.evidence import power
+from dpkit.types.ladder import RUNGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dpkit.types.audit import AttackResult, Audit, ImageScores, RungResult, UtilityScore
+    from dpkit.types.attacks import AttackResult
+    from dpkit.types.audit import Audit
+    from dpkit.types.ladder import RungResult
+    from dpkit.types.scores import ImageScores
+    from dpkit.types.utility import UtilityScore
 
 SYMBOLS: Final[Mapping[str, str]] = {  # each beside its word
     "succeeded": "✖",

@@ -9,7 +9,7 @@ from dpkit.leakage.report.svg import BLUE, BROWN, INK, svg_uri
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dpkit.types.evidence import TrainingCurve
+    from dpkit.types.training_curve import TrainingCurve
 
 MOST_ROWS: Final = 12  # epochs in the table
 

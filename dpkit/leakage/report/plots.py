@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from dpkit.types.evidence import Distribution
+    from dpkit.types.distribution import Distribution
 
 GUESSES: Final = ((BROWN, "--"), (VIOLET, ":"))  # told apart by dash as well as by colour
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dpkit.leakage.report.words import NOT_DEFINED, number
 
 if TYPE_CHECKING:
-    from dpkit.types.audit import Control, ImageScores, Interval, LinkScores
+    from dpkit.types.attacks import Control
+    from dpkit.types.scores import ImageScores, Interval, LinkScores
 
 NOTHING: Final = "–"
 HEADS: Final = ("Mean SSIM", "Worst image, SSIM", "PSNR", "SSIM ≥ 0.5", "SSIM ≥ 0.9")

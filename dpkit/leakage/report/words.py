@@ -9,7 +9,8 @@ from dpkit.leakage.metrics import ANOTHER_IMAGE, METRICS
 from dpkit.leakage.view import GREY_VIEW
 
 if TYPE_CHECKING:
-    from dpkit.types.evidence import Distribution, LeakageReport
+    from dpkit.types.distribution import Distribution
+    from dpkit.types.evidence import LeakageReport
 
 MOST_LABELS: Final = 200
 NOT_DEFINED: Final = "not defined"

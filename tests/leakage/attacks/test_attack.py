@@ -8,7 +8,7 @@ import pytest
 
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import ANY, Effort, OutOfBudgetError
-from dpkit.types.audit import RUNGS
+from dpkit.types.ladder import RUNGS
 
 DOCS = Path(__file__).parents[3] / "docs" / "attacks"
 

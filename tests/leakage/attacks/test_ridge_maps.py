@@ -4,7 +4,7 @@ import numpy as np
 
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
-from dpkit.leakage.attacks.ridge_maps import ridge
+from dpkit.leakage.attacks.ridge_maps import ridge, ridge_primal
 from tests.leakage.attacks.maps import decibels, halved, handed, mean_guess, stage
 
 RNG = np.random.default_rng(2)
@@ -34,6 +34,26 @@ def test_a_linear_map_is_found_in_the_dual_form():
     weights, strength = ridge(z @ z.T, z @ truth)
     assert strength <= 1e-6
     assert np.allclose(z.T @ weights, truth, atol=1e-4)
+
+
+def test_the_primal_form_finds_the_map_of_the_dual_one():
+    for noise in (0.0, 1.0, 30.0):
+        z, truth = RNG.standard_normal((90, 20)), RNG.standard_normal((20, 5))
+        y = z @ truth + noise * RNG.standard_normal((90, 5))
+        z, y = z - z.mean(axis=0), y - y.mean(axis=0)
+        dual, strength = ridge(z @ z.T, y)
+        primal, same = ridge_primal(z, y)
+        assert same == strength
+        assert np.allclose(z.T @ dual, primal, atol=1e-6)
+
+
+def test_a_value_that_never_changes_is_left_out_of_the_primal_form():
+    z = RNG.standard_normal((50, 6))
+    z -= z.mean(axis=0)
+    y = z @ RNG.standard_normal((6, 3))
+    weights, _ = ridge_primal(np.hstack([z, np.zeros((50, 2))]), y)
+    assert np.allclose(weights[6:], 0)
+    assert np.allclose(z @ weights[:6], y, atol=1e-4)
 
 
 def test_noise_is_answered_by_a_strong_ridge():
