@@ -13,6 +13,7 @@ test part.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from dpkit.types.training_curve import TrainingCurve
 
 STACKS: Final = 5  # of a VGG
+MAP_SIDE: Final = 8  # that stacks by size aim at
+PAPER_SIDE: Final = 32  # of the images of the paper's width
+PAPER_WIDTH: Final = 64
+LEAST_WIDTH: Final = 16  # by size
 MOST: Final = 8  # channels of a late stack, in parts of the first's
 MOST_WEIGHT: Final = 100.0
 COLUMNS: Final = (
@@ -45,8 +50,8 @@ COLUMNS: Final = (
 )  # fmt: skip
 FLOAT_BYTES: Final = 4
 LIMITS: Final = {
-    "stacks": (1, STACKS - 1),
-    "width": (1, 512),
+    "stacks": (0, STACKS - 1),
+    "width": (0, 512),
     "epochs": (1, 10_000),
     "warmup": (0, 10_000),
     "T_main": (1, 100),
@@ -88,8 +93,12 @@ class Obfuscate(ImageSanitizer):
         help="Network that is cut into obfuscator and classifier.",
         choices=("vgg11", "vgg13", "vgg16"),
     )
-    stacks: int = param(2, help="Stacks of convolutions before the cut; each halves the maps.")
-    width: int = param(64, help="Channels of the first stack; fewer train faster.")
+    stacks: int = param(
+        0, help="Stacks of convolutions before the cut, each halves the maps; 0 goes by size."
+    )
+    width: int = param(
+        0, help="Channels of the first stack; fewer train faster, 0 goes by the images' size."
+    )
     reconstructor: str = param(
         "simrec",
         help="Adversary of the training.",
@@ -128,6 +137,18 @@ class Obfuscate(ImageSanitizer):
         """Labelled images."""
         return frozenset({"images"})
 
+    def at(self, geometry: Geometry) -> Self:
+        """Return the sanitizer with the stacks and the width that 0 leaves to the images' size.
+
+        The paper's own, 2 and 64, up to 45 pixels a side. Larger images get maps of about 8 a
+        side by up to 4 stacks, and a width that falls as the side grows, to 16.
+        """
+        side = min(geometry.height, geometry.width)
+        stacks = self.stacks or min(STACKS - 1, max(2, round(math.log2(side / MAP_SIDE))))
+        halved = max(0, round(math.log2(side / PAPER_SIDE)))
+        width = self.width or max(LEAST_WIDTH, PAPER_WIDTH >> halved)
+        return replace(self, stacks=stacks, width=width)
+
     def check(self, geometry: Geometry) -> None:
         """Refuse images that leave no map.
 
@@ -136,22 +157,24 @@ class Obfuscate(ImageSanitizer):
         UsageError
             With the least size.
         """
-        least = 2**self.stacks
+        stacks = self.at(geometry).stacks
+        least = 2**stacks
         if min(geometry.height, geometry.width) < least:
             raise UsageError(
-                f"{self.stacks} stacks leave no map of {geometry.height}x{geometry.width} pixels",
+                f"{stacks} stacks leave no map of {geometry.height}x{geometry.width} pixels",
                 remedy=f"give images of {least}x{least} or more, or fewer --stacks",
             )
 
     def notices(self, geometry: Geometry) -> list[str]:
         """Return what is released of an image, and what nobody promises."""
-        values = int(np.prod(self.values_shape(geometry)))
+        chosen, values = self.at(geometry), int(np.prod(self.values_shape(geometry)))
+        first = f"{self.backbone} with {chosen.stacks} stacks from width {chosen.width}"
         numbers = f"{values:,} numbers are released of an image that has {geometry.elements:,}"
-        return [f"{numbers}: what is hidden was unlearned, and only attacks tell how well"]
+        return [f"{first}: {numbers}: what is hidden was unlearned, and only attacks tell how well"]
 
-    def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
+    def key_bytes(self, geometry: Geometry) -> int:
         """Return the bytes of the largest layer, or of the curve where that is longer."""
-        widest = MOST * self.width
+        widest = MOST * self.at(geometry).width
         convolution, answers = 9 * widest * widest, self.classes * widest
         return FLOAT_BYTES * max(convolution, answers, len(COLUMNS) * self.epochs)
 
@@ -166,7 +189,7 @@ class Obfuscate(ImageSanitizer):
         from dpkit.training.pictures import images_of  # noqa: PLC0415 (loads torch, not for --help)
 
         self.check(geometry)
-        return replace(self, classes=images_of(supply).classes)
+        return replace(self.at(geometry), classes=images_of(supply).classes)
 
     def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:
         """Train obfuscator and classifier; the curve is kept with them.
@@ -189,7 +212,8 @@ class Obfuscate(ImageSanitizer):
         self.check(geometry)
         supply = supply or Supply()
         images_of(supply)
-        made = obfuscated(self.recipe(), geometry, seed_of(derive(seed, "obfuscate")), supply)
+        recipe = self.at(geometry).recipe()
+        made = obfuscated(recipe, geometry, seed_of(derive(seed, "obfuscate")), supply)
         supply.voice.notice(made.sentence())
         arrays = arrays_of(made.encoder, "encoder") | arrays_of(made.classifier, REMOTE[:-1])
         trained, deciding = made.trained, len(made.rows.deciding)
@@ -206,8 +230,9 @@ class Obfuscate(ImageSanitizer):
 
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return channels, height and width of the maps."""
-        channels = self.width * min(2 ** (self.stacks - 1), MOST)
-        return channels, geometry.height >> self.stacks, geometry.width >> self.stacks
+        chosen = self.at(geometry)
+        channels = chosen.width * min(2 ** (chosen.stacks - 1), MOST)
+        return channels, geometry.height >> chosen.stacks, geometry.width >> chosen.stacks
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float16 or float32."""
@@ -232,7 +257,8 @@ class Obfuscate(ImageSanitizer):
 
         shape = (len(batch), *self.values_shape(geometry))
         values = np.empty(shape, self.values_dtype(geometry)) if out is None else out
-        encode(_network(key, self, geometry.channels), batch.pixels, geometry.peak, values)
+        network = _network(key, self.at(geometry), geometry.channels)
+        encode(network, batch.pixels, geometry.peak, values)
         return SanitizedBatch(values, batch.targets, batch.ids, batch.groups)
 
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
@@ -242,16 +268,17 @@ class Obfuscate(ImageSanitizer):
 
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:
         """Return the obfuscator."""
-        return _network(key, self, geometry.channels)
+        return _network(key, self.at(geometry), geometry.channels)
 
-    def remote(self, key: Key, geometry: Geometry) -> Weights | None:  # noqa: ARG002 (the protocol's signature)
+    def remote(self, key: Key, geometry: Geometry) -> Weights | None:
         """Return the classifier that was trained with the obfuscator: maps [n,…] → logits."""
         from dpkit.training.obfuscation import BACKBONES  # noqa: PLC0415 (loads torch, not for --help)
         from dpkit.types.supply import Weights  # noqa: PLC0415 (same)
 
+        chosen = self.at(geometry)
         arguments = {
-            "layers": BACKBONES[self.backbone], "stacks": self.stacks, "classes": self.classes,
-            "width": self.width,
+            "layers": BACKBONES[self.backbone], "stacks": chosen.stacks, "classes": self.classes,
+            "width": chosen.width,
         }  # fmt: skip
         arrays = {n.removeprefix(REMOTE): key.array(n) for n in key.names() if n.startswith(REMOTE)}
         metadata = {"network": "obfuscated-classifier", "arguments": json.dumps(arguments)}
@@ -290,7 +317,8 @@ class Obfuscate(ImageSanitizer):
     def describe(self, geometry: Geometry) -> list[str]:
         """Say in sentences what is done to an image."""
         channels, height, width = self.values_shape(geometry)
-        first = f"The first {self.stacks} stacks of a {self.backbone} of width {self.width}"
+        chosen = self.at(geometry)
+        first = f"The first {chosen.stacks} stacks of a {self.backbone} of width {chosen.width}"
         found = [
             f"{first} turn an image into {channels} maps of {height}x{width}.",
             "They were trained on the provider's own images to tell the classes apart.",
