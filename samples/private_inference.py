@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,19 +20,28 @@ from dpkit import DpkitError, Keystore, Release, Sanitize
 from dpkit.developer import remote_part
 from dpkit.keystore.unlock import Unlock
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 def encode(given: argparse.Namespace) -> None:
     """Encode a folder of images under the release's key, at its size."""
     store = Keystore.open(given.keystore, Unlock(key_file=given.key_file))
     sanitize = Sanitize.like(given.release, store)
     files = sorted(path for path in given.images.rglob("*") if path.is_file())
-    try:
-        pixels = np.stack([sanitize.read(file) for file in files])
-    except DpkitError as error:
-        raise SystemExit(str(error)) from None
+    if not files:
+        raise SystemExit(f"{given.images} is no folder with files; give a folder of images")
+    pixels = np.stack([_read(sanitize, file) for file in files])
     np.savez(given.out, maps=sanitize(pixels))
     print(f"{len(files)} images encoded into {given.out}; answers come in this order:")
     print("\n".join(str(file) for file in files))
+
+
+def _read(sanitize: Sanitize, file: Path) -> NDArray[Any]:
+    try:
+        return sanitize.read(file)
+    except DpkitError as error:
+        raise SystemExit(f"{file}: {error}") from None
 
 
 @torch.no_grad()
@@ -61,7 +71,10 @@ def main() -> None:
     answering.add_argument("maps", type=Path)
     answering.set_defaults(run=answer)
     given = parser.parse_args()
-    given.run(given)
+    try:
+        given.run(given)
+    except DpkitError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

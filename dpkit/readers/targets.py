@@ -64,7 +64,7 @@ def encode_targets(scan: Scan, known: Classes = (), added: tuple[str, ...] = ())
     if known and scan.task in ("none", "regression"):
         raise UsageError(
             f"the data key has {len(known)} classes, these images have task {scan.task}",
-            remedy="give their labels, or use a new key",
+            remedy="give their labels, or encode them alone by `dpkit.Sanitize`, or use a new key",
         )
     if scan.task == "none" or scan.labels is None:
         return Targets(np.full(len(scan.paths), NO_LABEL, np.int64), ())

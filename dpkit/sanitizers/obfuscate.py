@@ -12,8 +12,9 @@ test part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from dpkit.errors import UsageError
 from dpkit.sanitizers import obfuscate_words
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from dpkit.types.supply import Supply
 
 STACKS: Final = 5  # of a VGG
+MAP_SIDE: Final = 8  # that stacks by size aim at
+PAPER_SIDE: Final = 32  # of the images of the paper's width
+PAPER_WIDTH: Final = 64
+LEAST_WIDTH: Final = 16  # by size
 MOST: Final = 8  # channels of a late stack, in parts of the first's
 MOST_WEIGHT: Final = 100.0
 MOST_EPOCHS: Final = 10_000
@@ -73,11 +78,15 @@ class Obfuscate(EncodingSanitizer):
         choices=("vgg11", "vgg13", "vgg16"),
     )
     stacks: int = param(
-        2,
-        help="Stacks of convolutions before the cut; each halves the maps.",
-        within=(1, STACKS - 1),
+        0,
+        help="Stacks of convolutions before the cut, each halves the maps; 0 goes by size.",
+        within=(0, STACKS - 1),
     )
-    width: int = param(64, help="Channels of the first stack; fewer train faster.", within=(1, 512))
+    width: int = param(
+        0,
+        help="Channels of the first stack; fewer train faster, 0 goes by the images' size.",
+        within=(0, 512),
+    )
     reconstructor: str = param(
         "simrec",
         help="Adversary of the training.",
@@ -124,6 +133,28 @@ class Obfuscate(EncodingSanitizer):
                 remedy="give fewer, or more epochs",
             )
 
+    def at(self, geometry: Geometry) -> Self:
+        """Return the sanitizer with the stacks and the width that 0 leaves to the images' size.
+
+        The paper's own, 2 and 64, up to 45 pixels a side. Larger images get maps of about 8 a
+        side by up to 4 stacks, and a width that falls as the side grows, to 16.
+        """
+        side = min(geometry.height, geometry.width)
+        stacks = self.stacks or min(STACKS - 1, max(2, round(math.log2(side / MAP_SIDE))))
+        halved = max(0, round(math.log2(side / PAPER_SIDE)))
+        width = self.width or max(LEAST_WIDTH, PAPER_WIDTH >> halved)
+        return replace(self, stacks=stacks, width=width)
+
+    def completed(self, geometry: Geometry, supply: Supply) -> Self:
+        """Return the sanitizer with stacks, width and the number of classes.
+
+        Raises
+        ------
+        UsageError
+            The images have not one label each, or all the same one.
+        """
+        return EncodingSanitizer.completed(self.at(geometry), geometry, supply)
+
     def check(self, geometry: Geometry) -> None:
         """Refuse images that leave no map.
 
@@ -132,10 +163,11 @@ class Obfuscate(EncodingSanitizer):
         UsageError
             With the least size.
         """
-        least = 2**self.stacks
+        stacks = self.at(geometry).stacks
+        least = 2**stacks
         if min(geometry.height, geometry.width) < least:
             raise UsageError(
-                f"{self.stacks} stacks leave no map of {geometry.height}x{geometry.width} pixels",
+                f"{stacks} stacks leave no map of {geometry.height}x{geometry.width} pixels",
                 remedy=f"give images of {least}x{least} or more, or fewer --stacks",
             )
 
@@ -143,9 +175,9 @@ class Obfuscate(EncodingSanitizer):
         """Return what is released of an image, and what nobody promises."""
         return obfuscate_words.notices(self, geometry)
 
-    def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
+    def key_bytes(self, geometry: Geometry) -> int:
         """Return the bytes of the largest layer, or of the curve where that is longer."""
-        widest = MOST * self.width
+        widest = MOST * self.at(geometry).width
         convolution, answers = 9 * widest * widest, self.classes * widest
         return FLOAT_BYTES * max(convolution, answers, len(self.columns) * self.epochs)
 
@@ -156,7 +188,7 @@ class Obfuscate(EncodingSanitizer):
         from dpkit.training.obfuscation import obfuscated  # noqa: PLC0415 (loads torch, not for --help)
         from dpkit.training.state import arrays_of  # noqa: PLC0415 (same)
 
-        made = obfuscated(self.recipe(), geometry, seed, supply)
+        made = obfuscated(self.at(geometry).recipe(), geometry, seed, supply)
         weights = arrays_of(made.encoder, "encoder") | arrays_of(made.classifier, REMOTE[:-1])
         return made, weights
 
@@ -167,7 +199,7 @@ class Obfuscate(EncodingSanitizer):
         from dpkit.training.state import load_into  # noqa: PLC0415 (same)
 
         with torch_draws(0, "overwritten"):  # torch's own draws are left alone
-            network, _ = empty_networks(self.recipe(), geometry.channels, 1)
+            network, _ = empty_networks(self.at(geometry).recipe(), geometry.channels, 1)
         load_into(network, {name: key.array(name) for name in key.names()}, "encoder")
         return network.requires_grad_(requires_grad=False).eval()
 
@@ -182,16 +214,18 @@ class Obfuscate(EncodingSanitizer):
 
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return channels, height and width of the maps."""
-        channels = self.width * min(2 ** (self.stacks - 1), MOST)
-        return channels, geometry.height >> self.stacks, geometry.width >> self.stacks
+        chosen = self.at(geometry)
+        channels = chosen.width * min(2 ** (chosen.stacks - 1), MOST)
+        return channels, geometry.height >> chosen.stacks, geometry.width >> chosen.stacks
 
-    def rest_arguments(self, geometry: Geometry) -> dict[str, Json]:  # noqa: ARG002 (the protocol's signature)
+    def rest_arguments(self, geometry: Geometry) -> dict[str, Json]:
         """Return what builds the classifier."""
         from dpkit.training.obfuscation import BACKBONES  # noqa: PLC0415 (loads torch, not for --help)
 
+        chosen = self.at(geometry)
         return {
-            "layers": BACKBONES[self.backbone], "stacks": self.stacks, "classes": self.classes,
-            "width": self.width,
+            "layers": BACKBONES[self.backbone], "stacks": chosen.stacks, "classes": self.classes,
+            "width": chosen.width,
         }  # fmt: skip
 
     def training(self, geometry: Geometry) -> dict[str, Json]:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 def notices(scheme: Obfuscate, geometry: Geometry) -> list[str]:
     """Return how much is released of an image, and what nobody promises."""
-    values = math.prod(scheme.values_shape(geometry))
+    chosen, values = scheme.at(geometry), math.prod(scheme.values_shape(geometry))
+    first = f"{scheme.backbone} with {chosen.stacks} stacks from width {chosen.width}"
     numbers = f"{values:,} numbers are released of an image that has {geometry.elements:,}"
-    return [f"{numbers}: what is hidden was unlearned, and only attacks tell how well"]
+    return [f"{first}: {numbers}: what is hidden was unlearned, and only attacks tell how well"]
 
 
 def training(scheme: Obfuscate, geometry: Geometry) -> dict[str, Json]:
@@ -34,7 +35,8 @@ def training(scheme: Obfuscate, geometry: Geometry) -> dict[str, Json]:
 def describe(scheme: Obfuscate, geometry: Geometry) -> list[str]:
     """Say in sentences what is done to an image."""
     channels, height, width = scheme.values_shape(geometry)
-    first = f"The first {scheme.stacks} stacks of a {scheme.backbone} of width {scheme.width}"
+    chosen = scheme.at(geometry)
+    first = f"The first {chosen.stacks} stacks of a {scheme.backbone} of width {chosen.width}"
     return [
         f"{first} turn an image into {channels} maps of {height}x{width}.",
         "They were trained on the provider's own images to tell the classes apart.",

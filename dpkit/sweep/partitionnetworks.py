@@ -66,7 +66,8 @@ class Networks:
         load_into(network, arrays, NETWORK)
         columns = SuiteLearner.said + SuiteLearner.judged
         trained = Trained(columns, arrays["curve"], int(arrays["best_epoch"]))
-        return Partitioned(network.eval().at(recipe.split), trained, rows_of(images, seed))
+        rows = rows_of(images, seed)
+        return Partitioned(network.eval().at(recipe.split), trained, rows, rows.deciding_from)
 
 
 def network_name(recipe: Recipe, seed: int) -> str:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
+LONG: Final = 300  # seconds of a training that is announced
+MEASURED: Final = 10  # seconds of steps, after which its end can be told
 COLDEST: Final = 0.05  # of its own value: where a rate ends
 AT_ONCE: Final = 256  # deciding images that are judged together
 
@@ -153,6 +155,38 @@ def train(
     return run.ended()
 
 
+class Pace:
+    """Tells once, as soon as steps were measured, how long a long training will take."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._is_told = False
+
+    def said(self, done: int, total: int, now: float) -> str:
+        """Return the sentence, once; else nothing.
+
+        Parameters
+        ----------
+        now
+            Seconds of a clock, before the step that follows `done` ones.
+        """
+        if self._first is None:
+            self._first = done, now
+        first, began = self._first
+        if self._is_told or done == first or now - began < MEASURED:
+            return ""
+        self._is_told = True
+        a_step = (now - began) / (done - first)
+        if a_step * (total - done) < LONG:
+            return ""
+        hours, minutes = divmod(round(a_step * (total - done) / 60), 60)
+        return (
+            f"a step takes {a_step:.1f} s on this machine, so the training may take about "
+            f"{hours} h {minutes:02} min more, less if it ends early; it may be stopped: the same "
+            "command goes on"
+        )
+
+
 class _Run:
     """A training under way."""
 
@@ -167,6 +201,7 @@ class _Run:
         self.sums = np.zeros(len(learner.said))
         self.curve = np.empty((0, len(learner.said) + len(learner.judged)), np.float32)
         self.saved_at = time.monotonic()
+        self.pace = Pace()
         self.steps = max(1, round(len(rows.learned) / schedule.batch))
         self.rates = {
             name: [group["lr"] for group in optimizer.param_groups]
@@ -207,6 +242,8 @@ class _Run:
         except KeyboardInterrupt:
             self._save()
             raise
+        if sentence := self.pace.said(done, total, time.monotonic()):
+            self.supply.voice.notice(sentence)
         if time.monotonic() - self.saved_at >= self.schedule.checkpoint_seconds and done:
             self._save()
 

@@ -35,7 +35,14 @@ from dpkit.nets.devices import device_at_hand
 from dpkit.nets.obfuscator import maps_shape, obfuscator_and_classifier, xavier
 from dpkit.training.draws import torch_draws
 from dpkit.training.loop import Schedule, Trained, train
-from dpkit.training.pictures import Pictures, images_of, mean_image, split
+from dpkit.training.pictures import (
+    Pictures,
+    beside_guess,
+    images_of,
+    mean_image,
+    remarks,
+    split,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +99,7 @@ class Obfuscation:
     classifier: ObfuscatedClassifier
     trained: Trained
     rows: Split
+    judged_on: str  # the deciding images, in words
 
     def sentence(self) -> str:
         """Say how the training ended, for the provider."""
@@ -100,7 +108,7 @@ class Obfuscation:
         return (
             f"trained {self.trained.epochs} epochs; epoch {self.trained.best_epoch + 1} is kept, "
             f"with accuracy {accuracy:.3f} and PSNR {quality:.1f} dB of its own adversary on "
-            f"{len(self.rows.deciding)} images ({self.rows.deciding_from})"
+            f"{self.judged_on}"
         )
 
 
@@ -222,6 +230,8 @@ def obfuscated(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) ->
     images = images_of(supply)
     pictures = Pictures(images, geometry.peak, device_at_hand())
     rows = split(images, seed)
+    for remark in remarks(images, rows):
+        supply.voice.notice(remark)
     learner = _learner(recipe, geometry, seed, pictures, rows)
     schedule = Schedule(
         recipe.epochs, seed, patience=recipe.patience, augment=recipe.augment,
@@ -233,7 +243,7 @@ def obfuscated(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) ->
             "the training came to no finite loss", remedy="give a smaller --lambda, or more images"
         )
     encoder, classifier = learner.encoder.cpu(), learner.classifier.cpu()
-    return Obfuscation(encoder, classifier, trained, rows)
+    return Obfuscation(encoder, classifier, trained, rows, beside_guess(images, rows))
 
 
 def empty_networks(

@@ -16,8 +16,10 @@ from dpkit.training.draws import torch_draws
 from dpkit.training.loop import Schedule, Trained, train
 from dpkit.training.pictures import (
     Pictures,
+    beside_guess,
     images_of,
     mean_image,
+    remarks,
     split,
 )
 from dpkit.training.state import arrays_of, load_into
@@ -83,6 +85,7 @@ class Partitioned:
     network: Bipartite
     trained: Trained
     rows: Split
+    judged_on: str  # the deciding images, in words
 
     def sentence(self) -> str:
         """Say how long it learned, from what, and how well the epoch that counts decides."""
@@ -90,8 +93,8 @@ class Partitioned:
         accuracy = best[self.trained.columns.index("validation accuracy")]
         return (
             f"trained for {self.trained.epochs} epochs on {len(self.rows.learned)} images; "
-            f"epoch {self.trained.best_epoch + 1} counts, by {len(self.rows.deciding)} images of "
-            f"the {self.rows.deciding_from}, of which {accuracy:.1%} are classified right"
+            f"epoch {self.trained.best_epoch + 1} is kept, with accuracy {accuracy:.3f} on "
+            f"{self.judged_on}"
         )
 
 
@@ -106,6 +109,8 @@ def partitioned(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) -
     images = images_of(supply)
     pictures = Pictures(images, geometry.peak, device_at_hand())
     rows = split(images, seed)
+    for remark in remarks(images, rows):
+        supply.voice.notice(remark)
     shape = (geometry.channels, geometry.height, geometry.width)
     learner = _learner(recipe, pictures, rows, seed, _Made(shape, images.classes))
     schedule = Schedule(recipe.epochs, seed, patience=PATIENCE, augment=False)
@@ -114,7 +119,7 @@ def partitioned(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) -
         raise UsageError(
             "the training came to no finite loss", remedy="give a smaller --lambda, or more images"
         )
-    return Partitioned(learner.network.cpu().eval(), trained, rows)
+    return Partitioned(learner.network.cpu().eval(), trained, rows, beside_guess(images, rows))
 
 
 @dataclass(frozen=True, slots=True)

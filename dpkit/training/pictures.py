@@ -114,10 +114,42 @@ def images_of(supply: Supply | None) -> TrainingImages:
     if images.classes < LEAST_CLASSES or not (images.labels >= 0).any():
         raise UsageError(
             "a network is trained to tell classes apart: each image must have one label, and "
-            f"there must be {LEAST_CLASSES} or more of them; here are {images.classes}",
+            f"there must be {LEAST_CLASSES} or more of them; {_found(images)}",
             remedy="put each class into a folder of its own, or give --labels CSV --task single",
         )
     return images
+
+
+def _found(images: TrainingImages) -> str:
+    if (images.labels >= 0).any():
+        return "here all images have the same one"
+    if images.classes:
+        return "here an image has several labels, or none"
+    return "here are no classes: images without labels, or with numbers"
+
+
+def remarks(images: TrainingImages, rows: Split) -> list[str]:
+    """Return what a training on these rows cannot learn or cannot judge, in sentences."""
+    learned = np.bincount(images.labels[rows.learned], minlength=images.classes)
+    deciding = np.bincount(images.labels[rows.deciding], minlength=images.classes)
+    found = []
+    if missing := int((learned == 0).sum()):
+        found.append(f"{missing} of {images.classes} classes have no image to learn from")
+    elif missing := int((deciding == 0).sum()):
+        found.append(
+            f"{missing} of {images.classes} classes are not among the {len(rows.deciding)} images "
+            "that decide: their accuracy says nothing of them"
+        )
+    return found
+
+
+def beside_guess(images: TrainingImages, rows: Split) -> str:
+    """Say of which images an accuracy is, and what the largest of their classes would reach."""
+    share = np.bincount(images.labels[rows.deciding]).max() / len(rows.deciding)
+    return (
+        f"{len(rows.deciding)} images ({rows.deciding_from}; "
+        f"the largest class alone would reach {share:.3f})"
+    )
 
 
 def mean_image(pictures: Pictures, rows: Rows) -> Tensor:

@@ -46,3 +46,30 @@ def test_what_the_provider_encodes_is_answered_from_the_release_alone(released, 
     answers = run("private_inference.py", "answer", released, maps).splitlines()
     assert len(answers) == 8
     assert {line.split()[0] for line in answers} <= {"astronaut", "chelsea", "coffee"}
+
+
+@pytest.mark.slow
+def test_class_numbers_with_gaps_are_trained_on_and_a_batch_of_one_is_left_out(
+    invoke, images, tmp_path
+):
+    names = sorted(file.relative_to(images) for file in images.rglob("*") if file.is_file())
+    rows = [f"{name},{(1, 3, 7)[number % 3]}" for number, name in enumerate(names)]
+    (tmp_path / "grades.csv").write_text("\n".join(["file,grade", *rows]))
+    table = ("--labels", "grades.csv", "--file-column", "file", "--label-column", "grade")
+    words = ("--width", 2, "--epochs", 2, "--warmup", 1, "--split", "none", *table)
+    invoke("obfuscate", images, *words, "--with-remote", "--publish-classes", "--out", "graded")
+    said = run("train_on_maps.py", tmp_path / "graded", "--epochs", 1, "--batch", len(names) - 1)
+    assert "no part is held out" in said
+
+
+@pytest.mark.slow
+def test_nothing_to_answer_from_is_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "samples/private_inference.py", "answer", tmp_path, "maps.npz"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ from tests.supplies import KeptCheckpoints, LabelledImages, striped
 
 GEOMETRY = Geometry(3, 16, 16, 8)
 SEED = Secret(bytes(32))
-TINY = Obfuscate(width=4, epochs=2, warmup=1, T_sub=1, classes=2)
+TINY = Obfuscate(stacks=2, width=4, epochs=2, warmup=1, T_sub=1, classes=2)
 
 
 def fitted(sanitizer=TINY, supply=None, seed=SEED):
@@ -44,7 +44,28 @@ def key():
 
 def test_maps_have_the_papers_shape_by_default():
     assert Obfuscate().values_shape(Geometry(3, 32, 32, 8)) == (128, 8, 8)
-    assert Obfuscate().values_shape(Geometry(3, 224, 200, 8)) == (128, 56, 50)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "shape"),
+    [
+        (48, 64, (128, 6, 8)),
+        (64, 64, (128, 8, 8)),
+        (100, 75, (128, 12, 9)),
+        (224, 200, (128, 14, 12)),
+    ],
+)
+def test_larger_images_have_maps_of_about_eight_a_side_and_fewer_numbers_than_pixels(
+    height, width, shape
+):
+    assert Obfuscate().values_shape(Geometry(3, height, width, 8)) == shape
+    assert np.prod(shape) < 3 * height * width
+
+
+def test_what_goes_by_size_is_in_the_completed_sanitizer():
+    images = striped(Geometry(1, 64, 64, 8))
+    found = Obfuscate().completed(Geometry(1, 64, 64, 8), Supply(images=images))
+    assert (found.stacks, found.width) == (3, 32)
 
 
 def test_lambda_is_an_option_although_python_keeps_the_word():
@@ -54,8 +75,8 @@ def test_lambda_is_an_option_although_python_keeps_the_word():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"width": 0}, "--width 0 is not within 1 to 512"),
-        ({"stacks": 5}, "--stacks 5 is not within 1 to 4"),
+        ({"width": -1}, "--width -1 is not within 0 to 512"),
+        ({"stacks": 5}, "--stacks 5 is not within 0 to 4"),
         ({"lambda_": -0.1}, "--lambda -0.1 is not within 0 to 100"),
         ({"lambda_": float("nan")}, "--lambda nan is not within"),
         ({"reconstructor": "unet"}, "--reconstructor 'unet' is not one of"),

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from dpkit.training.draws import torch_draws
-from dpkit.training.loop import Schedule, train
+from dpkit.training.loop import Pace, Schedule, train
 from dpkit.training.pictures import Pictures, split
 from dpkit.training.state import arrays_of
 from dpkit.types import Geometry
@@ -173,6 +173,21 @@ def test_an_epoch_that_cannot_count_spends_no_patience():
     learner = Classifier(scores=[float("inf")] * 4)
     result, _ = trained(Supply(images=striped(GEOMETRY)), replace(SCHEDULE, patience=1), learner)
     assert (result.epochs, result.best_epoch) == (4, -1)
+
+
+def test_a_long_training_says_once_how_long_it_may_take():
+    pace = Pace()
+    assert pace.said(100, 1100, 0.0) == ""
+    assert pace.said(101, 1100, 4.0) == ""
+    assert "a step takes 5.0 s" in (said := pace.said(103, 1100, 15.0))
+    assert "1 h 23 min" in said
+    assert pace.said(104, 1100, 19.0) == ""
+
+
+def test_a_short_training_says_nothing_of_its_length():
+    pace = Pace()
+    pace.said(0, 60, 0.0)
+    assert pace.said(10, 60, 20.0) == ""
 
 
 def test_progress_counts_steps_and_names_its_stage():

@@ -6,9 +6,10 @@ import torch
 
 from dpkit.errors import UsageError
 from dpkit.training.augment import augmented
-from dpkit.training.pictures import Pictures, split
+from dpkit.training.pictures import Pictures, Split, beside_guess, images_of, remarks, split
 from dpkit.types import Geometry
-from tests.supplies import striped
+from dpkit.types.supply import Supply
+from tests.supplies import LabelledImages, striped
 
 GEOMETRY = Geometry(3, 8, 6, 16)
 CPU = torch.device("cpu")
@@ -46,6 +47,39 @@ def test_an_image_that_cannot_be_read_neither_learns_nor_decides():
     rows = split(images, seed=0)
     assert not {0, 5, 20} & {*rows.learned.tolist(), *rows.deciding.tolist()}
     assert (len(rows.learned), len(rows.deciding)) == (14, 7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "words"),
+    [
+        ([0] * 24, 1, "all images have the same one"),
+        ([-1] * 24, 2, "several labels"),
+        ([-1] * 24, 0, "no classes"),
+    ],
+)
+def test_what_was_found_instead_of_one_label_each_is_said(monkeypatch, labels, classes, words):
+    images = striped(GEOMETRY, 24)
+    images.labels[:] = labels
+    monkeypatch.setattr(LabelledImages, "classes", classes)
+    with pytest.raises(UsageError, match=words):
+        images_of(Supply(images=images))
+
+
+def test_a_class_that_is_not_learned_or_not_judged_is_remarked():
+    images = striped(GEOMETRY, 24)
+    images.labels[:] = [0] * 12 + [1] * 12
+    first, last = np.arange(12), np.arange(12, 24)
+    assert remarks(images, split(images, seed=0)) == []
+    assert "1 of 2 classes have no image" in remarks(images, Split(first, last, ""))[0]
+    both = Split(np.arange(2, 24), np.arange(2), "validation part")
+    assert "1 of 2 classes are not among the 2" in remarks(images, both)[0]
+
+
+def test_an_accuracy_stands_beside_what_one_class_would_reach():
+    images = striped(GEOMETRY, 24)
+    images.labels[:] = [0] * 21 + [1] * 3
+    rows = Split(np.arange(14), np.arange(14, 24), "validation part")
+    assert beside_guess(images, rows).endswith("the largest class alone would reach 0.700)")
 
 
 def test_too_few_images_are_refused():
