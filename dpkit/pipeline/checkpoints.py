@@ -1,12 +1,13 @@
 """Where a long fit leaves its state: sealed under the keystore, in the user's state folder.
 
-A checkpoint belongs to one request over one set of files. It holds the seed that was drawn for
+A checkpoint belongs to one request over one set of files with their labels and parts. It holds the seed that was drawn for
 the key, so that the fit which goes on is the fit that was begun.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -40,15 +41,12 @@ class SealedCheckpoints:
     request
         The request's digest.
     rows
-        The images; another set begins anew.
+        The images; another set begins anew, and so do other labels, parts or groups.
     """
 
     def __init__(self, keystore: Keystore, request: str, rows: Rows) -> None:
-        digest = hashlib.sha256(request.encode())
-        for path, content in zip(rows.paths, rows.sha256, strict=True):
-            digest.update(path.encode("utf-8", "surrogateescape") + b"\0" + content.tobytes())
         self._keystore = keystore
-        self._path = _folder() / f"{keystore.uuid}-{digest.hexdigest()[:32]}.dpk"
+        self._path = _folder() / f"{keystore.uuid}-{_digest(request, rows)[:32]}.dpk"
         self.seed = self._seed()
 
     def load(self) -> tuple[Mapping[str, Json], Mapping[str, NDArray[Any]]] | None:
@@ -80,6 +78,16 @@ class SealedCheckpoints:
                 remedy="delete it to begin the training anew",
             ) from error
         return Secret(sealed.array(_SEED).tobytes())
+
+
+def _digest(request: str, rows: Rows) -> str:
+    """Return one of all that decides which images are learned from, and as what."""
+    targets = rows.targets
+    digest = hashlib.sha256(f"{request}\0{targets.dtype.str}{targets.shape}\0".encode())
+    digest.update(np.ascontiguousarray(targets).tobytes())
+    columns = json.dumps([rows.paths, rows.parts, rows.groups])
+    digest.update(columns.encode() + rows.sha256.tobytes())
+    return digest.hexdigest()
 
 
 def _folder() -> Path:

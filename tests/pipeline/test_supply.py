@@ -321,6 +321,25 @@ def test_a_checkpoint_is_sealed_and_belongs_to_its_images(keystore):
     assert kept.seed.reveal() not in file.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "corrected",
+    [
+        {"targets": np.array([1, 0])},
+        {"targets": np.array([0.0, 1.0])},
+        {"parts": ("test", "train")},
+        {"parts": None},
+        {"groups": ("one", "one")},
+        {"groups": None},
+    ],
+)
+def test_corrected_labels_parts_or_groups_begin_anew(keystore, corrected):
+    digests, targets = np.zeros((2, 32), np.uint8), np.array([0, 1])
+    rows = Rows(("a\udcff", "b"), digests, targets, ("one", "two"), ("train", "test"), {})
+    SealedCheckpoints(keystore, "request", rows).save({}, {"w": np.zeros(4)})
+    assert SealedCheckpoints(keystore, "request", rows).load()
+    assert SealedCheckpoints(keystore, "request", replace(rows, **corrected)).load() is None
+
+
 def test_a_damaged_checkpoint_is_refused_with_the_way_out(keystore):
     rows = Rows((), np.zeros((0, 32), np.uint8), np.zeros(0, np.int64), None, None, {})
     SealedCheckpoints(keystore, "request", rows).save({}, {"w": np.zeros(4)})
