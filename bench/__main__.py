@@ -46,6 +46,7 @@ LONG = {  # only where they are named
     "mole": "bench.mole_table1",
     "audit-moments": "bench.audit_moments",
     "reconstructors": "bench.reconstructors",
+    "learned": "bench.learned",
 }
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,25 @@ def cifar(of_a_class: dict[str, int]) -> dict[str, Pictures] | None:
     return {part: _decoded(chosen[part]) for part in of_a_class}
 
 
+def cifar_folder(folder: Path, of_a_class: dict[str, int]) -> Path | None:
+    """Write the first pictures of each class as `folder/PART/CLASS/NAME`; None where are none.
+
+    A folder that is there is taken as it is.
+    """
+    source = _source()
+    if source is None or folder.exists():
+        return None if source is None else folder
+    files = _packed(source, of_a_class) if source.is_file() else _unpacked(source, of_a_class)
+    aside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    for path, packed in chain.from_iterable(_first(files, of_a_class).values()):
+        place = aside / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(packed)
+    aside.rename(folder)
+    return folder
+
+
 def _source() -> Path | None:
     named = os.environ.get(VARIABLE)
     found = Path(named) if named else PACKED
@@ -71,19 +92,19 @@ def _packed(archive: Path, parts: dict[str, int]) -> dict[PurePosixPath, bytes]:
 
 def _first(
     files: dict[PurePosixPath, bytes], parts: dict[str, int]
-) -> dict[str, list[tuple[str, bytes]]]:
-    """Return (class, file) by part: of each class those whose names come first."""
-    chosen: dict[str, list[tuple[str, bytes]]] = {part: [] for part in parts}
+) -> dict[str, list[tuple[PurePosixPath, bytes]]]:
+    """Return (path, file) by part: of each class those whose names come first."""
+    chosen: dict[str, list[tuple[PurePosixPath, bytes]]] = {part: [] for part in parts}
     taken: dict[PurePosixPath, int] = {}
     for path in sorted(files):
         part = path.parts[0]
         taken[path.parent] = taken.get(path.parent, 0) + 1
         if taken[path.parent] <= parts[part]:
-            chosen[part].append((path.parent.name, files[path]))
+            chosen[part].append((path, files[path]))
     return chosen
 
 
-def _decoded(files: list[tuple[str, bytes]]) -> Pictures:
+def _decoded(files: list[tuple[PurePosixPath, bytes]]) -> Pictures:
     pixels = [np.asarray(Image.open(io.BytesIO(packed)).convert("RGB")) for _, packed in files]
-    labels = np.unique([name for name, _ in files], return_inverse=True)[1]
+    labels = np.unique([path.parent.name for path, _ in files], return_inverse=True)[1]
     return Pictures(np.stack(pixels), labels.astype(np.int64))

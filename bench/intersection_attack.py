@@ -23,7 +23,8 @@ from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.channel_order import find_order
 from dpkit.leakage.attacks.intersection import run as intersect
 from dpkit.leakage.attacks.one_channel import one_map, smoothest_fit
-from dpkit.leakage.scoring import grey, score_images
+from dpkit.leakage.contrast import grey
+from dpkit.leakage.scoring import score_images
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
 from dpkit.pipeline import make_release
 from dpkit.pipeline.request import ReleaseRequest
-from dpkit.release.tensors import read_first_conv
+from dpkit.release.first_conv import read_first_conv
 
 if TYPE_CHECKING:
     from collections.abc import Callable

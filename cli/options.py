@@ -15,6 +15,7 @@ from dpkit.readers.choice import ReadOptions
 from dpkit.readers.labels import LabelTable
 from dpkit.sanitizers.base import option_name as word_of
 from dpkit.sanitizers.base import options_of, promises_privacy
+from dpkit.sanitizers.declared import limits_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +35,12 @@ out_option = click.option(
 )  # fmt: skip
 workers_option = click.option(
     "--workers", type=click.IntRange(1, 1024), help="Threads.  [default: one a core]"
+)
+
+worker_processes = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Processes of one thread.  [default: one a core]",
 )
 
 _READING = (
@@ -250,7 +257,6 @@ def _preset(sanitizer: type[Sanitizer], values: dict[str, Any], given: set[str])
 
 def _option(field: Any) -> Callable[[Any], Any]:
     choices = field.metadata["choices"]
-    symbol = field.metadata["symbol"]
     words = word_of(field)
     is_flag = isinstance(field.default, bool)
     return click.option(
@@ -259,8 +265,15 @@ def _option(field: Any) -> Callable[[Any], Any]:
         type=click.Choice(choices) if choices else type(field.default),
         default=field.default,
         show_default=True,
-        help=f"{field.metadata['help']}{f' ({symbol})' if symbol else ''}",
+        help=_help(field),
     )
+
+
+def _help(field: Any) -> str:
+    """Return what a parameter says of itself: its help, its symbol and its limits."""
+    symbol, within = field.metadata["symbol"], field.metadata["within"]
+    words = f"{field.metadata['help']}{f' ({symbol})' if symbol else ''}"
+    return f"{words}  [{limits_said(within)}]" if within else words
 
 
 def _table(values: dict[str, Any]) -> LabelTable | None:

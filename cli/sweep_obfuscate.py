@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cli.lists import weights
-from cli.options import json_option, parameter_options
+from cli.options import json_option, parameter_options, worker_processes
 from cli.output import show
 from cli.progress import voice
 from dpkit.engines.local import usable_cores
@@ -100,11 +100,7 @@ _MINUTE = 60
     metavar="FOLDER",
     help="Where results and finished cells lie; the same command goes on there.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    help="Processes of one thread.  [default: one a core]",
-)
+@worker_processes
 @json_option
 def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
     """Train obfuscators over λ, attack each by fresh reconstructors, and compare.

@@ -3,54 +3,39 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.lists import weights
-from cli.options import json_option
+from cli.options import json_option, parameter_options, worker_processes
 from cli.output import show
 from cli.progress import voice
+from dpkit.engines.local import usable_cores
 from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sanitizers.partition import Partition
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
+from dpkit.sweep.sharing import FOREVER
+
+_MINUTE = 60
 
 
 @click.command("partition")
 @click.argument("source", type=click.Path(path_type=Path), default=Path("images"))
 @click.option(
-    "--network", type=click.Choice(["mlp", "cnn", "vgg19"]), default="mlp", show_default=True,
-    help="A perceptron, a small convolutional network, or VGG-19.",
-)  # fmt: skip
-@click.option(
-    "--split-points",
-    "splits",
-    default="1",
-    show_default=True,
-    metavar="N,N",
+    "--split-points", "splits", default="1", show_default=True, metavar="N,N",
     help="Split points, from the first.",
-)
+)  # fmt: skip
 @click.option(
     "--lambda", "strengths", default="0,20", show_default=True, metavar="X,X",
     help="What distance is worth against the task; 0 defends nothing.",
 )  # fmt: skip
-@click.option(
-    "--defenders", type=click.IntRange(0, 4), default=4, show_default=True,
-    help="Defenders beside the network.",
-)  # fmt: skip
-@click.option(
-    "--distance", type=click.Choice(["mse", "ssim"]), default="mse", show_default=True,
-    help="What defenders lower and the network raises.",
-)  # fmt: skip
-@click.option(
-    "--epochs", type=click.IntRange(1, 10_000), default=30, show_default=True,
-    help="Passes over the images, at most.",
-)  # fmt: skip
-@click.option(
-    "--width", type=click.IntRange(0, 1_024), default=0, show_default=True,
-    help="Of the network; 0 is its usual.",
-)  # fmt: skip
+@parameter_options(Partition, without=("split_point", "lambda_", "dtype"))
 @click.option(
     "--seeds", type=click.IntRange(1, 100), default=3, show_default=True,
     help="Repetitions, each with weights and attackers of its own.",
@@ -60,6 +45,12 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
     help="Which attackers, by name; a space in a name may be a hyphen.",
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Attackers of 1,500 steps at most.")
+@click.option(
+    "--budget", type=click.FloatRange(0.1, 10_000), metavar="MINUTES",
+    help="For all attackers together, times the workers; networks come beside it.  "
+    "[default: until they converge]",
+)  # fmt: skip
+@click.option("--retry-cut", is_flag=True, help="Train attackers again that an earlier budget cut.")
 @click.option(
     "--split", default="70/10/20", show_default=True, metavar="folders|70/10/20",
     help="Parts: folders named train, val, test; or percent.",
@@ -74,56 +65,45 @@ from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_
 )  # fmt: skip
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
-    help="For cases, sweep.json and sweep.svg; the same command goes on in it.",
+    help="For cells, sweep.json and sweep.svg; the same command goes on in it.",
 )  # fmt: skip
+@worker_processes
 @json_option
-def partition_command(  # noqa: PLR0917 (one for each option, as click gives them)
-    source: Path,
-    network: str,
-    splits: str,
-    strengths: str,
-    defenders: int,
-    distance: str,
-    epochs: int,
-    width: int,
-    seeds: int,
-    attackers: str,
-    split: str,
-    size: str,
-    channels: str,
-    out: Path,
-    *,
-    quick: bool,
-    as_json: bool,
-) -> None:
+def partition_command(source: Path, *, as_json: bool, **values: Any) -> None:
     """Split and defend a network, λ by λ, and attack it.
 
     For each split point, λ and seed: the accuracy, and what every attacker of the network's kind
     makes of the values once it is trained anew. Nothing is released; what is printed and written is
     made of your originals, and is for you alone. The same command goes on with a run that was
-    stopped.
+    stopped; more split points, λ, seeds or attackers add to what is there.
 
     \b
     Example:
       dpkit sweep partition digits --network mlp --lambda 0,20 --split-points 1,3 --out sweep
     """  # noqa: D301 (click's mark against rewrapping)
-    plan = PartitionPlan(
-        network=network,
-        splits=_whole(splits),
-        strengths=weights(strengths),
-        seeds=seeds,
-        defenders=defenders,
-        distance=distance,
-        epochs=epochs,
-        width=width,
-        attackers=() if attackers == "all" else tuple(attackers.replace("-", " ").split(",")),
-        is_full=not quick,
-    )
-    read = ReadOptions(size=size, channels=channels)  # type: ignore[arg-type]  # click has checked it
-    request = PartitionRequest(source, out, plan, read, Split(split))
+    read = ReadOptions(size=values["size"], channels=values["channels"])
+    request = PartitionRequest(source, values["out"], _plan(values), read, Split(values["split"]))
     with voice() as speaking:
         sweep = partition_folder(request, speaking)
     show(sweep.facts(), sweep.lines(), as_json=as_json)
+
+
+def _plan(values: dict[str, Any]) -> PartitionPlan:
+    chosen = {f.name: values[f.name] for f in fields(Partition) if f.name in values}
+    names, budget = values["attackers"], values["budget"]
+    return PartitionPlan(
+        sanitizer=Partition(**chosen),
+        splits=_whole(values["splits"]),
+        strengths=weights(values["strengths"]),
+        seeds=values["seeds"],
+        attackers=()
+        if names == "all"
+        else tuple(dict.fromkeys(names.replace("-", " ").split(","))),
+        is_full=not values["quick"],
+        seconds=FOREVER if budget is None else _MINUTE * budget,
+        retries_cut=values["retry_cut"],
+        workers=values["workers"] or usable_cores(),
+    )
 
 
 def _whole(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ them all by being in it.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -62,6 +62,21 @@ def parameters_survive_json(sanitizer, _geometry):
 
 def every_parameter_has_a_help_text(sanitizer, _geometry):
     assert all(field.metadata["help"].endswith(".") for field in fields(sanitizer))
+
+
+def a_number_is_held_to_limits(sanitizer, _geometry):
+    for field in fields(sanitizer):
+        if type(field.default) in (int, float):
+            with pytest.raises(UsageError, match=f"--{option_name(field)} -1 is "):
+                replace(sanitizer, **{field.name: -1})
+
+
+def a_value_of_another_type_is_refused(sanitizer, _geometry):
+    others = {bool: "yes", int: True, float: "1", str: 1, tuple: 5}
+    for field in fields(sanitizer):
+        value = others[type(field.default)]
+        with pytest.raises(UsageError, match=f"--{option_name(field)} {value!r} is n"):
+            replace(sanitizer, **{field.name: value})
 
 
 def same_seed_gives_same_key(sanitizer, geometry):
@@ -139,6 +154,7 @@ def no_row_equals_its_plain_form(sanitizer, geometry):
     assert plain.dtype == values.dtype
     assert plain.shape == (len(batch), geometry.channels, geometry.height, geometry.width)
     assert not any(np.array_equal(a, b) for a, b in zip(values, plain, strict=True))
+    assert not len(sanitizer.foreign(values))
 
 
 def a_row_depends_on_its_own_place_and_not_on_the_batch(sanitizer, geometry):
@@ -183,6 +199,8 @@ def its_page_names_every_parameter_and_choice(sanitizer, _geometry):
 PROMISES = (
     parameters_survive_json,
     every_parameter_has_a_help_text,
+    a_number_is_held_to_limits,
+    a_value_of_another_type_is_refused,
     same_seed_gives_same_key,
     another_seed_gives_other_values_where_they_follow_from_a_secret,
     no_key_array_exceeds_its_announced_size,

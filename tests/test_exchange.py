@@ -14,7 +14,7 @@ from dpkit.exchange.cost import cost_of, refuse_large, refuse_memory
 from dpkit.keystore.durable import new_file
 from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
-from dpkit.release.tensors import write_first_conv
+from dpkit.release.first_conv import write_first_conv
 from dpkit.types import FirstConv
 
 FLOAT32 = np.dtype(np.float32)

@@ -1,8 +1,9 @@
 """Controls that an earlier audit computed, by a digest of everything that decides them.
 
 They were taken on photographs that everybody has and tell nothing of any release; a changed
-program, geometry, type, number of rows or seed gives another digest. What a control is carried
-out on is made again each time: one that was kept of other arrays is not used.
+program, geometry, type, number of rows, budget or seed gives another digest. What a control is
+carried out on is made again each time: one that was kept of other arrays is not used. One that its
+time cut short before what should fall fell is not kept.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ def _digest(kind: str, at: tuple[Attack, str], stage: Stage) -> str:
         "values": [str(subject.values.dtype), *subject.values.shape[1:]],
         "asked": subject.encoder is not None,
         "options": [options.mode, options.images, list(options.pairs), SEED],
+        "budget": options.budget_seconds,  # loops size themselves to their share of it
         "public": subject.public_name,
         "layer": _layer(subject.first_conv, subject.augconv),
     }

@@ -17,7 +17,7 @@ import numpy as np
 
 from dpkit.audit.experiments import SEED
 from dpkit.audit.holdings import Stage, holdings
-from dpkit.audit.trial import attempt
+from dpkit.audit.trial import WAS_CUT, attempt
 from dpkit.leakage.guesses import guesses
 from dpkit.leakage.judgement import beats, is_linked
 from dpkit.leakage.recovery import Recovery, recovery
@@ -44,7 +44,10 @@ class _Measure:
 def carried_out(
     experiment: Experiment, attack: Attack, rung: str, options: Options, effort: Effort
 ) -> Control:
-    """Attack the experiment; passed where what should fall falls, and nothing else."""
+    """Attack the experiment; passed where what should fall falls, and nothing else.
+
+    Where the budget cut a training short before what should fall fell, nothing is said.
+    """
     setting, subject = experiment.setting, experiment.make()
     subject = experiment.finish(subject) if experiment.finish else subject
     small = replace(options, images=min(options.images, MOST_SCORED), attacks=None, seed=SEED)
@@ -52,10 +55,16 @@ def carried_out(
     tried = [attempt(attack, holding, stage.originals, effort) for holding in _easiest(rung, stage)]
     if not tried or tried[0].ended != "done":
         reason = tried[0].reason if tried else "nobody holds what it needs"
-        return Control(f"{setting}: {reason}", NOT_RUN, 0.0, 0.0, passed=False, is_cached=False)
+        return _not_run(setting, reason)
     fell, measure = _judged(tried[0], stage)
+    if tried[0].is_cut and experiment.should_fall and not fell:
+        return _not_run(setting, WAS_CUT)
     passed = fell == experiment.should_fall
     return Control(setting, measure.name, measure.value, measure.limit, passed, is_cached=False)
+
+
+def _not_run(setting: str, reason: str) -> Control:
+    return Control(f"{setting}: {reason}", NOT_RUN, 0.0, 0.0, passed=False, is_cached=False)
 
 
 def _easiest(rung: str, stage: Stage) -> list[Holding]:

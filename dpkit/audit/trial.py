@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dpkit.types.scores import LinkScores
 
 Ended = Literal["done", "unfit", "timed out", "crashed"]
+CONVERGED: Final = "converged"  # a figure: 0 where the budget cut a training short
+WAS_CUT: Final = "its training was cut by the budget"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,11 @@ class Trial:
     images: Recovery | None = None
     links: LinkScores | None = None
     is_upper_bound: bool = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the attack says that its time was too short: it might have found more."""
+        return self.found is not None and self.found.figures.get(CONVERGED) == 0
 
 
 def attempt(attack: Attack, holding: Holding, originals: NDArray[Any], effort: Effort) -> Trial:

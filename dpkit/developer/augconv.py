@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from dpkit.developer.firstconv import describe_conv, find_first_conv, find_layer
 from dpkit.developer.products import product_of
 from dpkit.errors import UsageError
-from dpkit.release.tensors import read_augconv
+from dpkit.release.augconv import read_augconv
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dpkit.errors import UsageError
-from dpkit.release.tensors import write_first_conv
+from dpkit.release.first_conv import write_first_conv
 from dpkit.types import FirstConv
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dpkit.developer.cutting import cut
-from dpkit.release.tensors import matrix_name
+from dpkit.release.augconv import matrix_name
 from dpkit.types import patch_side
 
 if TYPE_CHECKING:

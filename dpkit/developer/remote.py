@@ -10,7 +10,7 @@ import torch
 from dpkit.errors import IntegrityError, UsageError
 from dpkit.nets import REMOTES
 from dpkit.release.read import Release
-from dpkit.release.tensors import read_remote
+from dpkit.release.remote import read_remote
 from dpkit.release.tree import REMOTE
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dpkit.developer.firstconv import export_first_conv, float32_array
 from dpkit.developer.geometry import pair
 from dpkit.errors import UsageError
 from dpkit.nets.statedict import NoStateDictError, torch_state
-from dpkit.release.tensors import write_first_conv
+from dpkit.release.first_conv import write_first_conv
 from dpkit.types import FirstConv
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from dpkit.exchange.check import feature_error
 from dpkit.exchange.cost import cost_of, in_bytes, refuse_full_disk, refuse_large, refuse_memory
 from dpkit.exchange.morphed import Morphed
 from dpkit.keystore.arrays import StreamedArray
-from dpkit.release.tensors import augconv_settings, matrix_name, read_first_conv
+from dpkit.release.augconv import augconv_settings, matrix_name
+from dpkit.release.first_conv import read_first_conv
 from dpkit.sanitizers.normalization import parse
 from dpkit.types.voice import Voice
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.kernels.blocks import Routes, multiply
-from dpkit.release.tensors import matrix_name
+from dpkit.release.augconv import matrix_name
 from dpkit.types import block_places
 
 if TYPE_CHECKING:

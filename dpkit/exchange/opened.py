@@ -12,7 +12,8 @@ from dpkit.augconv import plan_augconv, shuffled, ungrouped, whole_matrix
 from dpkit.errors import DpkitError, KeystoreMissingError
 from dpkit.exchange.build import FIRST, FIRST_BIAS, FIRST_WEIGHT, refuse_foreign
 from dpkit.exchange.cost import in_bytes
-from dpkit.release.tensors import matrix_name, read_first_conv
+from dpkit.release.augconv import matrix_name
+from dpkit.release.first_conv import read_first_conv
 from dpkit.sanitizers.sizes import physical_memory
 from dpkit.types import AugConv, FirstConv
 

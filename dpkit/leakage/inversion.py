@@ -58,18 +58,23 @@ class Network:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Pictures [n,c,h,w] with their misfits [n], and whether all steps were taken."""
+    """Pictures [n,c,h,w] with their misfits [n], and of each whether all steps were taken [n]."""
 
     pictures: Tensor
     misfits: Tensor
-    is_complete: bool
+    ended: Tensor
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every picture comes from a search that took all its steps."""
+        return bool(self.ended.all())
 
     def or_better(self, other: Found) -> Found:
         """Return of each picture the one of less misfit."""
         is_better = other.misfits < self.misfits
         pictures = torch.where(is_better[:, None, None, None], other.pictures, self.pictures)
         misfits = torch.minimum(self.misfits, other.misfits)
-        return Found(pictures, misfits, self.is_complete)
+        return Found(pictures, misfits, torch.where(is_better, other.ended, self.ended))
 
 
 def inverted(
@@ -108,7 +113,8 @@ def inverted(
         step += 1
     with torch.no_grad():
         found = pictures.detach()
-        return Found(found, network.misfits(found, values), step == steps)
+        ended = torch.full((len(found),), step == steps)
+        return Found(found, network.misfits(found, values), ended)
 
 
 def roughness(pictures: Tensor) -> Tensor:

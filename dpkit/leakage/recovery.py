@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.kernels.ssim import ssim_mse_unstretched
+from dpkit.leakage.contrast import IDENTICAL_DB, gain_and_ncc, grey
 from dpkit.leakage.intervals import bootstrap_mean, exact_share
-from dpkit.leakage.scoring import grey
 from dpkit.types.scores import ImageScores, Spread
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-IDENTICAL_DB: Final = 200.0  # stands for an infinite PSNR
 HALF: Final = 0.5  # SSIM from which a picture is recognised
 NEAR: Final = 0.9  # and is the original to the eye
 
@@ -119,9 +118,7 @@ def _fits(truth: NDArray[Any], images: NDArray[np.float32]) -> _Fits:
     straight, turned = _products(wanted, seen), _products(wanted, seen[:, :, ::-1])
     flips = np.abs(turned) > np.abs(straight)
     both = np.where(flips, turned, straight)
-    gain = np.divide(both, square, out=np.zeros_like(both), where=square > 0)
-    norm = np.sqrt(square * total)
-    ncc = np.divide(np.abs(both), norm, out=np.zeros_like(both), where=norm > 0)
+    gain, ncc = gain_and_ncc(both, square, total)
     offset = level - gain * mean
     return _Fits(flips, gain.astype(np.float32), offset.astype(np.float32), ncc)
 

@@ -9,11 +9,12 @@ best view    of each image the channel that scores highest, contrast and sign fi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dpkit.kernels.ssim import ssim_mse_unstretched
+from dpkit.leakage.contrast import IDENTICAL_DB, gain_and_ncc, grey
 from dpkit.leakage.metrics import score
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from dpkit.types import Json
 
     Floats = NDArray[np.float64]
-
-IDENTICAL_DB: Final = 200.0  # stands for an infinite PSNR
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +83,6 @@ def score_views(
     return Score.of(ssim.max(axis=1)), Score.of(ncc.max(axis=1))
 
 
-def grey(originals: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over channels, in the type of the originals, [n,h,w,1]."""
-    mean = np.rint(originals.mean(axis=3, keepdims=True))
-    return np.asarray(mean, dtype=originals.dtype)
-
-
 def _fitted(truth: NDArray[Any], view: Floats) -> tuple[Floats, Floats]:
     """Return one view of each image [n,h,w] on its original's scale, and |NCC| [n]."""
     pixels = truth[..., 0].astype(np.float64)
@@ -99,7 +92,5 @@ def _fitted(truth: NDArray[Any], view: Floats) -> tuple[Floats, Floats]:
         (a * b).sum(axis=(1, 2), keepdims=True)
         for a, b in ((wanted, seen), (seen, seen), (wanted, wanted))
     )
-    gain = np.divide(both, square, out=np.zeros_like(both), where=square > 0)
-    norm = np.sqrt(square * wanted_square)
-    ncc = np.divide(np.abs(both), norm, out=np.zeros_like(both), where=norm > 0)
+    gain, ncc = gain_and_ncc(both, square, wanted_square)
     return gain * seen + means[0], ncc[:, 0, 0]

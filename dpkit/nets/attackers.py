@@ -14,7 +14,8 @@ is our reading:
 
 with 256 units in each layer.
 Defenders are attackers 1, 2, 3 and 5. The sparse attacker is a k-sparse code (Makhzani and Frey,
-"k-Sparse Autoencoders", 2014): twice as many units as values, of which a quarter may speak.
+"k-Sparse Autoencoders", 2014): twice as many units as values, as far as memory allows, of which a
+quarter may speak.
 Against maps a residual U-Net is the fourth, the strongest of `dpkit.nets.reconstructors`.
 
 Each starts at 0 everywhere and is added to the logits of the mean image, which is so the first
@@ -32,10 +33,12 @@ from torch import Tensor, nn
 
 from dpkit.nets.reconstructors import (
     MLP,
+    MOST_WEIGHTS,
+    NARROWEST,
+    WIDEST,
     Deconvolution,
     ResidualUNet,
     elements,
-    hidden_width,
     of_zeros,
 )
 
@@ -57,7 +60,8 @@ class Sparse(nn.Module):
 
     def __init__(self, *, in_shape: Shape, out_shape: Shape) -> None:
         super().__init__()
-        most = WIDER * hidden_width(in_shape, out_shape)
+        fits = MOST_WEIGHTS // (elements(in_shape) + elements(out_shape))
+        most = max(NARROWEST, min(WIDER * WIDEST, fits))
         units = max(SPEAKING, min(most, WIDER * elements(in_shape)))
         self.out_shape, self.speaking = out_shape, units // SPEAKING
         self.code = nn.Sequential(nn.Flatten(), nn.Linear(elements(in_shape), units), nn.ReLU())

@@ -72,6 +72,10 @@ class Bipartite(nn.Module):
         logits: Tensor = self.remote(self.local(images))
         return logits
 
+    def at(self, split: int) -> Bipartite:
+        """Return the same stages, cut at another split point; weights are shared."""
+        return Bipartite([*self.local, *self.remote], split).train(self.training)
+
 
 def remote_part(
     *, network: str, shape: list[int], classes: int, split: int, width: int

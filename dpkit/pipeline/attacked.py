@@ -25,17 +25,19 @@ if TYPE_CHECKING:
     from dpkit.types import Geometry, Key, Secret, Task
     from dpkit.types.voice import Voice
 
-OWN_ROWS: Final = 4096  # with their originals, in a full audit
+OWN_BYTES: Final = 2**24  # of originals in a full audit: 5,461 of 32x32x3, where A7 needs 4,608
+OWN_ROWS: Final = 4096  # at least, where `MOST_BYTES` of them and their released rows allow it
 _AT_ONCE: Final = 32  # rows in memory of one thread
 
 
 def rows_with_originals(options: Options, sanitizer: Sanitizer, geometry: Geometry) -> int:
     """Return how many rows are read with their originals: half are scored, half the adversary's."""
     released = 4 * prod(sanitizer.values_shape(geometry))
-    a_row = released + 3 * geometry.elements * geometry.pixel_dtype.itemsize
-    fitting = max(2, MOST_BYTES // a_row)
+    original = geometry.elements * geometry.pixel_dtype.itemsize
+    fitting = max(2, MOST_BYTES // (released + 3 * original))
     learned = MOST_TRAINED[options.is_full] if options.with_utility else 0
-    wanted = max(2 * options.images, OWN_ROWS) if options.is_full else options.images
+    own = max(OWN_ROWS, min(options.rows, OWN_BYTES // original))
+    wanted = max(2 * options.images, own) if options.is_full else options.images
     return max(2, min(max(wanted, learned), fitting))
 
 

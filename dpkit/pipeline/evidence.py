@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from dpkit.audit.halves import OneGroupError
-from dpkit.audit.options import FULL_SECONDS, QUICK_PAIRS, QUICK_SECONDS, Options
-from dpkit.audit.round_trips import RoundTrips
-from dpkit.audit.subject import with_treatment
-from dpkit.leakage.metrics import baseline_scores
 from dpkit.leakage.report.html import PrivateNotes, render_released
 from dpkit.leakage.report.pictures import PicturePair, ReleasePicture
 from dpkit.leakage.summary import ReleaseFacts, most_alike, summarize
 from dpkit.leakage.view import picture
-from dpkit.pipeline.attacked import (
-    attack,
-    draw,
-    restored_in_parts,
-    rows_with_originals,
-    sanitized_rows,
-    subject_of,
-)
 from dpkit.pipeline.exposed import private_page
 from dpkit.pipeline.facts import facts_of
+from dpkit.pipeline.measured import measured
 from dpkit.pipeline.private_csv import csv_pieces
 from dpkit.pipeline.rows import ReleasedRows
 from dpkit.types.evidence import LEAST_IMAGES
@@ -36,15 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dpkit.audit.findings import Findings
     from dpkit.engines import LocalEngine
     from dpkit.pipeline.prepare import Run
-    from dpkit.pipeline.rows import Finished, Sample
+    from dpkit.pipeline.rows import Finished
     from dpkit.release.manifest import Manifest
     from dpkit.types import Json
     from dpkit.types.attacks import AttackResult
     from dpkit.types.audit import Audit
-    from dpkit.types.evidence import RoundTrip
     from dpkit.types.promise import PrivacyGuarantee
     from dpkit.types.voice import Voice
 
@@ -86,13 +71,13 @@ def gather_evidence(
     """
     rows = ReleasedRows.of_run(run, finished, manifest)
     scores = _scores(finished)
-    found = _measured(run, rows, manifest, engine, voice)
+    found = measured(run, rows, manifest, engine, voice)
     attacked = found.findings.audit if found.findings else None
     facts = _facts(run, manifest, cautions)
     enough = found.round_trip if len(found.sample.paths) >= LEAST_IMAGES else None
     released = summarize(
         facts, scores, found.baselines, round_trip=enough, dtype=manifest.dtype,
-        audit=without_timings(attacked) if attacked else None,
+        audit=_without_timings(attacked) if attacked else None,
     )  # fmt: skip
     notices = tuple(str(text) for text in _list(run.plan.settings["notices"]))
     private = summarize(
@@ -120,57 +105,7 @@ def gather_evidence(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A sample with its originals, all attacked rows as drawn, and what was found on the sample."""
-
-    sample: Sample
-    drawn: NDArray[np.int64]
-    baselines: Mapping[str, Mapping[str, NDArray[np.float64]]]
-    round_trip: RoundTrip | None
-    findings: Findings | None
-
-
-def _measured(
-    run: Run, rows: ReleasedRows, manifest: Manifest, engine: LocalEngine, voice: Voice
-) -> _Measured:
-    """Attack and measure a sample; baselines and the way back are of what was asked for alone."""
-    asked = int(str(run.plan.settings["audit_images"]))
-    options = audit_options(run)
-    attacked = rows_with_originals(options, run.sanitizer, run.geometry) if options else 0
-    count = max(asked, attacked)
-    numbers = sanitized_rows(rows, run.sanitizer)
-    sample, drawn = draw(rows, numbers, count, run.plan.secret, engine)
-    restored = _restored(run, sample.values if options else sample.values[:asked])
-    findings = _attacked(run, rows, (sample, drawn, restored), options, voice) if options else None
-    dtype = np.dtype(manifest.dtype)
-    baselines = baseline_scores(
-        sample.originals[:asked], run.geometry.peak, dtype=dtype,
-        as_maps=manifest.map_shape is not None,
-    )  # fmt: skip
-    return _Measured(sample, drawn, baselines, _round_trip(run, sample, restored, asked), findings)
-
-
-def audit_options(run: Run) -> Options | None:
-    """Return what is attacked before publication, None where nothing is.
-
-    The seed follows from the release's name, so that the same run finds the same.
-    """
-    mode = str(run.plan.settings.get("audit", "none"))
-    if mode == "none":
-        return None
-    return Options(
-        mode="full" if mode == "full" else "quick",
-        images=int(str(run.plan.settings["audit_images"])),
-        pairs=Options().pairs if mode == "full" else QUICK_PAIRS,
-        budget_seconds=FULL_SECONDS if mode == "full" else QUICK_SECONDS,
-        seed=zlib.crc32(run.plan.release_id.encode()),
-        with_utility=bool(run.plan.settings.get("utility", False)),
-        with_faces=bool(run.plan.settings.get("faces", False)),
-    )
-
-
-def without_timings(audit: Audit) -> Audit:
+def _without_timings(audit: Audit) -> Audit:
     """Return an audit without what differs from run to run: a release is the same bytes."""
     return replace(audit, seconds=0.0, attacks=tuple(_untimed(one) for one in audit.attacks))
 
@@ -182,46 +117,6 @@ def _untimed(one: AttackResult) -> AttackResult:
     )
     reason = "" if one.state == "crashed" else one.reason  # an error's text may quote anything
     return replace(one, seconds=0.0, positive=positive, null=null, reason=reason)
-
-
-def _attacked(
-    run: Run,
-    rows: ReleasedRows,
-    drawn: tuple[Sample, NDArray[np.int64], NDArray[Any] | None],
-    options: Options,
-    voice: Voice,
-) -> Findings | None:
-    """Attack the sample; None where it cannot be cut in halves and nothing is required of it."""
-    task: Any = run.plan.settings["task"]
-    sample, numbers, restored = drawn
-    treated = (run.sanitizer, run.geometry, restored)
-    subject = subject_of(rows, sample, numbers, treated, task=task, options=options)
-    subject = with_treatment(subject, run.key)
-    try:
-        return attack(subject, options, voice)
-    except OneGroupError as error:
-        if run.gates.require:
-            raise
-        voice.notice(f"no attack was run: {error}")
-        return None
-
-
-def _restored(run: Run, values: NDArray[Any]) -> NDArray[Any] | None:
-    """Return what the key gives back of released values [n,h,w,c], None where it gives nothing."""
-    if not run.sanitizer.restorable:
-        return None
-    return restored_in_parts(run.sanitizer, values, run.key, run.geometry)
-
-
-def _round_trip(
-    run: Run, sample: Sample, restored: NDArray[Any] | None, asked: int
-) -> RoundTrip | None:
-    """Return how well the key restores the sample, where it does."""
-    if restored is None:
-        return None
-    trips = RoundTrips(run.sanitizer, run.key, run.geometry)
-    trips.add_restored(sample.originals[:asked], restored[:asked])
-    return trips.result()
 
 
 def _facts(run: Run, manifest: Manifest, cautions: tuple[str, ...]) -> ReleaseFacts:

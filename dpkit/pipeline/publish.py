@@ -30,7 +30,7 @@ from dpkit.release.index import IndexRows, write_index
 from dpkit.release.manifest import Manifest
 from dpkit.release.manifest_entries import SanitizerEntry, Signer
 from dpkit.release.read import Release
-from dpkit.release.tensors import write_remote
+from dpkit.release.remote import write_remote
 from dpkit.release.tree import CARD, INDEX, REMOTE, REPORT, REPORT_PAGE
 from dpkit.release.verify import verify
 from dpkit.sanitizers.base import parameters

@@ -53,8 +53,8 @@ def check_release(
     Raises
     ------
     DpkitError
-        More rows equal their originals than the provider allowed, or a path, a stem or a part
-        of the key stands in a file.
+        More rows equal their originals than the provider allowed, a row is none that the
+        sanitizer makes, or a path, a stem or a part of the key stands in a file.
     """
     _check_rows(run, finished, manifest, engine)
     paths = tuple(path for one in finished for path in one.rows(run).paths)
@@ -125,18 +125,29 @@ def _windows(array: NDArray[Any]) -> Iterator[bytes]:
 def _check_rows(
     run: Run, finished: Sequence[Finished], manifest: Manifest, engine: LocalEngine
 ) -> None:
-    """Refuse unchanged rows; where ε is promised they are chance, and a refusal would tell."""
+    """Refuse rows unchanged, or never sanitized.
+
+    Where ε is promised unchanged ones are chance, and a refusal would tell.
+    """
     if run.sanitizer.guarantee(run.geometry) is not None:
         return
     secret, release = tag_secret(run), Release(run.output.partial, manifest)
 
-    def unchanged(one: Finished) -> int:
+    def counted(one: Finished) -> tuple[int, int]:
         if run.sanitizer.leaves_plain(one.shard.part):
-            return 0
+            return 0, 0
         values = release.columns(one.shard).values()
-        return len(unchanged_rows(values, one.scores.tags, secret))
+        same = unchanged_rows(values, one.scores.tags, secret)
+        return len(same), len(np.setdiff1d(run.sanitizer.foreign(values), same))
 
-    same = sum(engine.map(unchanged, [one for one in finished if one.shard.rows]))
+    counts = list(engine.map(counted, [one for one in finished if one.shard.rows]))
+    same, foreign = (sum(column) for column in zip((0, 0), *counts, strict=True))
+    if foreign:
+        raise DpkitError(
+            f"{foreign} released rows are none that {run.sanitizer.name} makes: they were not "
+            "sanitized; nothing was published",
+            remedy="this is a fault of dpkit: please report it",
+        )
     allowed = run.gates.allow_unchanged
     if same > allowed:
         raise DpkitError(

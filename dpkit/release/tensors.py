@@ -1,245 +1,168 @@
-"""The files that developer and provider exchange: first layer, Aug-Conv, rest of a network.
+"""The container of what developer and provider exchange: safetensors, settings as JSON in it.
 
-All are safetensors files whose metadata holds one text, `dpkit`: the settings as JSON.
-`docs/format.md` specifies them byte by byte.
+    0   8   n, little-endian, at most 16 MiB
+    8   n   JSON: name → dtype, shape, data_offsets; `__metadata__` → {"dpkit": settings as JSON}
+    ..      the arrays, little-endian, in C order, without gaps
 
-    file         arrays
-    first-conv   weight F32 [β,α/groups,p_h,p_w] · bias F32 [β], or none
-    augconv      matrix_00000, … F32 or F16 [q,β,height,width] · matrix_of I32 [κ] ·
-                 windows I32 [κ,2] · bias F32 [β], or none
-    remote       the weights of a network, F32, each named w_ and its name, `__` for each `.`
+A stranger's file is read sizes before content; its arrays are then mapped from the disk. The
+safetensors library checks that shapes, types and offsets fit the file; here stand the limits, the
+members of each object, and that no name stands twice. `docs/format.md` specifies what it holds:
+`first_conv.py`, `augconv.py`, `remote.py`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dpkit.errors import UsageError
 from dpkit.release.aside import write_file
-from dpkit.release.manifest_rules import NAME
-from dpkit.release.mapped import VERSION, open_tensors
-from dpkit.types import BLOCKS, AugConv, FirstConv
-from dpkit.types.layers import MAX_SIDE
-from dpkit.types.supply import Weights
+from dpkit.release.manifest_json import Fields, Origin, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from dpkit.release.manifest_json import Fields, Origin
-    from dpkit.types import Blocks, Json
+    from dpkit.types import Json
 
-FIRST_CONV: Final = "dpkit-first-conv"
-AUGCONV: Final = "dpkit-augconv"
-REMOTE: Final = "dpkit-remote"
-MAX_FIRST_CONV: Final = 1 << 30  # bytes: 1 GiB
-MAX_AUGCONV: Final = 1 << 40  # bytes: 1 TiB; its matrices are mapped, never read whole
-MAX_REMOTE: Final = 4 << 30  # bytes: 4 GiB
-_LEAD, _DOT = "w_", "__"  # of the name of a weight: an array's begins with a letter, has no dot
-_NUMBER: Final = r"[+-]?[0-9.]{1,20}(e[+-]?[0-9]{1,3})?"
-NORMALIZE: Final = re.compile(rf"none|imagenet|{_NUMBER},{_NUMBER}((,{_NUMBER}){{4}})?")
-_MATRIX: Final = re.compile(r"matrix_[0-9]{5}")
+VERSION: Final = 1
+MAX_HEAD: Final = 16 << 20  # 16 MiB, as in a keystore's objects
+MAX_SETTINGS: Final = 1 << 16  # characters
+MAX_AXES: Final = 8
+MAX_LENGTH: Final = 1 << 40  # along one axis
+DTYPES: Final = {"F32": "<f4", "F16": "<f2", "I32": "<i4"}
+_LENGTH_BYTES: Final = 8
+_METADATA: Final = "__metadata__"
+_ARRAY_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-def write_first_conv(path: str | Path, layer: FirstConv) -> None:
-    """Write a first layer for the provider.
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """An opened file: settings and arrays are taken by name; `end` refuses what is left."""
+
+    settings: Fields
+    arrays: dict[str, NDArray[Any]]
+    origin: Origin
+
+    def take(self, name: str, axes: int, dtype: type[np.generic] | None = None) -> NDArray[Any]:
+        """Take an array of so many axes, of one type or of any that the format knows."""
+        if name not in self.arrays:
+            self.origin.malformed(f"array {name} is missing")
+        array = self.arrays.pop(name)
+        if array.ndim != axes or dtype not in (None, array.dtype):
+            wanted = f"{np.dtype(dtype)} " if dtype else ""
+            self.origin.malformed(
+                f"array {name} is {array.dtype} {array.shape}, not {wanted}of {axes} axes"
+            )
+        return array
+
+    def take_any(self, name: str) -> NDArray[np.float32]:
+        """Take a float32 array of any number of axes."""
+        array = self.arrays[name]
+        return self.take(name, array.ndim, np.float32)
+
+    def take_bias(self) -> NDArray[np.float32] | None:
+        """Take `bias` float32 [β], or None where there is none."""
+        return self.take("bias", 1, np.float32) if "bias" in self.arrays else None
+
+    def end(self) -> None:
+        """Refuse what nobody has taken."""
+        self.settings.end()
+        if self.arrays:
+            self.origin.malformed(f"unknown array {min(self.arrays)}")
+
+
+def open_tensors(path: str | Path, format_name: str, remedy: str, most_bytes: int) -> Tensors:
+    """Open a file of one format, version 1; arrays are float32, float16 or int32.
+
+    They are mapped copy-on-write: nothing is read before it is used, and nothing that is done to
+    them reaches the file.
 
     Raises
     ------
     UsageError
-        The file exists, or the normalisation is no text of the four forms.
+        There is no such file, or its version is newer.
+    IntegrityError
+        It is larger than `most_bytes`, or not a safetensors file of this format.
+    """
+    file, origin = Path(path), Origin(str(path), remedy)
+    head, base = _read_head(file, origin, most_bytes)
+    members = load(head, origin)
+    metadata = members.child(_METADATA)
+    settings = load(metadata.text("dpkit", most=MAX_SETTINGS).encode(), origin)
+    metadata.end()
+    _check_version(settings, format_name, origin)
+    _check_by_library(file, origin)
+    content = np.asarray(np.memmap(file, np.uint8, "c"))[base:]
+    names = members.left()
+    arrays = {name: _view(content, name, members.child(name), origin) for name in names}
+    return Tensors(settings, arrays, origin)
+
+
+def write_tensors(
+    path: Path, format_name: str, settings: Mapping[str, Json], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a file of one format, version 1.
+
+    Raises
+    ------
     DpkitError
         The system refuses to write.
     """
-    target = Path(path)
-    if target.exists():
-        raise UsageError(f"{target} exists", remedy="name another file")
-    if not NORMALIZE.fullmatch(layer.normalize):
-        raise UsageError(
-            f"normalisation {layer.normalize[:80]!r} is not known",
-            remedy="give none, imagenet, or mean,std of values from 0 to 1, as in 0.5,0.25",
-        )
-    arrays = {"weight": layer.weight} | ({} if layer.bias is None else {"bias": layer.bias})
+    document = {"format": format_name, "version": VERSION, **settings}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    text = json.dumps(_first_conv_settings(layer), sort_keys=True, separators=(",", ":"))
-    write_file(target, save(plain, metadata={"dpkit": text}))
+    write_file(path, save(plain, metadata={"dpkit": text}))
 
 
-def read_first_conv(path: str | Path) -> FirstConv:
-    """Read a first layer that anybody may have written.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, or its format is newer, or it pads with other values than zeros.
-    IntegrityError
-        The file is none of this format, or contradicts itself.
-    """
-    file = open_tensors(
-        path, FIRST_CONV, "export it again with `dpkit first-conv MODEL`", MAX_FIRST_CONV
-    )
-    if (mode := file.settings.text("padding_mode", most=40)) != "zeros":
+def _check_version(settings: Fields, format_name: str, origin: Origin) -> None:
+    settings.one_of("format", (format_name,))
+    version = settings.whole("version", 1, 10**6)
+    if version > VERSION:
         raise UsageError(
-            f"{path}: padding mode {mode!r} is no linear map of the image that is built here",
-            remedy="train the first layer with padding_mode='zeros'",
+            f"{origin.file}: format version {version} is newer than {VERSION}, the last one read",
+            remedy="install a newer dpkit",
         )
+
+
+def _read_head(path: Path, origin: Origin, most_bytes: int) -> tuple[bytes, int]:
+    """Return the JSON, and where the arrays begin."""
+    if not path.is_file():
+        raise UsageError(f"{path} is no file", remedy="name a safetensors file")
+    size = path.stat().st_size
+    if size > most_bytes:
+        origin.malformed(f"{size} bytes are more than {most_bytes}")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        if length > min(MAX_HEAD, size - _LENGTH_BYTES):
+            origin.malformed(f"a head of {length} bytes is over its size or {MAX_HEAD}")
+        return file.read(length), _LENGTH_BYTES + length
+
+
+def _check_by_library(path: Path, origin: Origin) -> None:
     try:
-        layer = FirstConv(
-            weight=file.take("weight", 4, np.float32),
-            bias=file.take_bias(),
-            **_first_conv_geometry(file.settings),
-        )
-    except UsageError as error:
-        file.origin.malformed(str(error))
-    file.end()
-    return layer
+        with safe_open(path, framework="numpy"):
+            pass
+    except SafetensorError as error:
+        origin.malformed(f"no safetensors file ({str(error)[:120]})")
 
 
-def augconv_settings(
-    *,
-    release_id: str,
-    blocks: Blocks,
-    input_shape: tuple[int, int, int],
-    output_shape: tuple[int, int, int],
-    consent: Mapping[str, Json],
-) -> dict[str, Json]:
-    """Return the settings of an Aug-Conv file: what an `AugConv` holds beside its arrays."""
-    return {
-        "format": AUGCONV,
-        "version": VERSION,
-        "release_id": release_id,
-        "blocks": blocks,
-        "input_shape": list(input_shape),
-        "output_shape": list(output_shape),
-        "consent": dict(consent),
-    }
-
-
-def augconv_arrays(layer: AugConv) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an Aug-Conv file by name."""
-    arrays = {matrix_name(i): matrix for i, matrix in enumerate(layer.matrices)}
-    arrays |= {"matrix_of": layer.matrix_of, "windows": layer.windows}
-    return arrays if layer.bias is None else arrays | {"bias": layer.bias}
-
-
-def matrix_name(number: int) -> str:
-    """Return the name of matrix `number`, 0 to 65534."""
-    return f"matrix_{number:05d}"
-
-
-def read_augconv(path: str | Path) -> AugConv:
-    """Read an Aug-Conv that a provider has handed over; its arrays are mapped from the disk.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, or its format is newer.
-    IntegrityError
-        The file is none of this format, contradicts itself, or holds a value that is not finite.
-    """
-    file = open_tensors(path, AUGCONV, "ask the provider for the file again", MAX_AUGCONV)
-    count = sum(bool(_MATRIX.fullmatch(name)) for name in file.arrays)
-    try:
-        layer = AugConv(
-            matrices=tuple(file.take(matrix_name(i), 4) for i in range(count)),
-            matrix_of=file.take("matrix_of", 1, np.int32),
-            windows=file.take("windows", 2, np.int32),
-            bias=file.take_bias(),
-            **_augconv_scalars(file.settings),
-        )
-    except UsageError as error:
-        file.origin.malformed(str(error))
-    file.end()
-    _check_finite(layer, file.origin)
-    return layer
-
-
-def write_remote(path: Path, remote: Weights) -> None:
-    """Write the rest of a network: its name and arguments as settings, its floats as float32.
-
-    Counters, such as those of batch normalization, are left out: they serve training alone.
-    """
-    floats = {name: array for name, array in remote.arrays.items() if array.dtype.kind == "f"}
-    arrays = {
-        _LEAD + name.replace(".", _DOT): np.ascontiguousarray(array, np.float32)
-        for name, array in floats.items()
-    }
-    settings = {
-        "format": REMOTE,
-        "version": VERSION,
-        "network": remote.metadata["network"],
-        "arguments": json.loads(remote.metadata["arguments"]),
-    }
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
-    write_file(path, save(arrays, metadata={"dpkit": text}))
-
-
-def read_remote(path: str | Path) -> Weights:
-    """Read the rest of a network that a release holds; `metadata` has `network`, `arguments`.
-
-    Raises
-    ------
-    UsageError
-        There is no such file, or its format is newer.
-    IntegrityError
-        The file is none of this format, or holds a value that is not finite.
-    """
-    file = open_tensors(path, REMOTE, "ask the provider for the release again", MAX_REMOTE)
-    network = file.settings.text("network", pattern=NAME)
-    arguments = dict(file.settings.mapping("arguments"))
-    arrays = {
-        name.removeprefix(_LEAD).replace(_DOT, "."): file.take_any(name)
-        for name in sorted(file.arrays)
-    }
-    file.end()
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        file.origin.malformed("a value is not finite")
-    return Weights(arrays, "", {"network": network, "arguments": json.dumps(arguments)})
-
-
-def _first_conv_settings(layer: FirstConv) -> dict[str, Json]:
-    return {
-        "format": FIRST_CONV,
-        "version": VERSION,
-        "stride": list(layer.stride),
-        "padding": list(layer.padding),
-        "dilation": list(layer.dilation),
-        "groups": layer.groups,
-        "padding_mode": "zeros",
-        "input_size": list(layer.input_size),
-        "normalize": layer.normalize,
-    }
-
-
-def _first_conv_geometry(settings: Fields) -> dict[str, Any]:
-    return {
-        "stride": settings.wholes("stride", 2, 1, MAX_SIDE),
-        "padding": settings.wholes("padding", 4, 0, MAX_SIDE),
-        "dilation": settings.wholes("dilation", 2, 1, MAX_SIDE),
-        "groups": settings.whole("groups", 1, MAX_SIDE),
-        "input_size": settings.wholes("input_size", 2, 1, MAX_SIDE),
-        "normalize": settings.text("normalize", pattern=NORMALIZE),
-    }
-
-
-def _augconv_scalars(settings: Fields) -> dict[str, Any]:
-    return {
-        "release_id": settings.text("release_id", pattern=NAME),
-        "blocks": cast("Blocks", settings.one_of("blocks", BLOCKS)),
-        "input_shape": settings.wholes("input_shape", 3, 1, MAX_SIDE),
-        "output_shape": settings.wholes("output_shape", 3, 1, MAX_SIDE),
-        "consent": settings.mapping("consent"),
-    }
-
-
-def _check_finite(layer: AugConv, origin: Origin) -> None:
-    parts = layer.matrices if layer.bias is None else (*layer.matrices, layer.bias[None])
-    if not all(np.isfinite(rows).all() for part in parts for rows in part):
-        origin.malformed("a value is not finite")
+def _view(content: NDArray[np.uint8], name: str, fields: Fields, origin: Origin) -> NDArray[Any]:
+    if not _ARRAY_NAME.fullmatch(name):
+        origin.malformed(f"array {name[:64]!r} is not named by small letters, digits and _")
+    dtype = np.dtype(DTYPES[fields.one_of("dtype", DTYPES)])
+    shape = fields.shape("shape", MAX_AXES, MAX_LENGTH)
+    start, stop = fields.wholes("data_offsets", 2, 0, MAX_LENGTH)
+    fields.end()
+    if 0 in shape:  # numpy refuses some of them by an error of its own
+        origin.malformed(f"array {name} of shape {shape} is empty")
+    array = content[start:stop].view(dtype).reshape(shape)
+    return np.require(array, requirements="A")  # another writer may not have aligned it

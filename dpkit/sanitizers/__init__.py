@@ -1,6 +1,7 @@
 """Every sanitizer by its one word: command, manifest value, file and docs page.
 
-A new one is a file beside `morph.py` and a line here; `tests/contract.py` then runs over it.
+A new one is a file beside `morph.py` and a line here; `tests/contract.py` then runs over it. It
+begins as an `ImageSanitizer`, or as an `EncodingSanitizer` where it trains a network.
 """
 
 from __future__ import annotations

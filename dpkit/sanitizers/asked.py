@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.nets.answers import probabilities_of
 from dpkit.nets.cut import Cut, logits_through, one_thread
 from dpkit.nets.named import build_network
+from dpkit.sanitizers.per_key import once_per_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 WORDS: Final = "words"  # of the key: names of the weights, and what their file says of itself
 _WEIGHT: Final = "weight/{:05d}"
-_THREADS: Final = 64  # whose networks are kept
 
 
 class Asked:
@@ -131,9 +130,35 @@ def network_of(weights: Weights, name: str, normalize: str) -> nn.Module:
     return _built(weights.arrays, weights.metadata, name, normalize)
 
 
-@lru_cache(maxsize=_THREADS)
-def network_in_key(key: Key, name: str, normalize: str, thread: int) -> nn.Module:  # noqa: ARG001 (one network a thread)
-    """Build the network of a key's weights, once a thread: give `threading.get_ident()`.
+class _OfThread(threading.local):
+    """The networks of a key that this thread has built, by name and normalisation."""
+
+    def __init__(self) -> None:
+        self.built: dict[tuple[str, str], nn.Module] = {}
+
+
+@once_per_key
+def _networks(key: Key) -> _OfThread:  # noqa: ARG001 (whose they are)
+    return _OfThread()
+
+
+def asked_of(key: Key, sanitizer: tuple[str, str, str], peak: int) -> Asked:
+    """Return the network of a key for this thread, by its name, normalisation and layer.
+
+    Raises
+    ------
+    UnlockError
+        The key holds no network.
+    """
+    name, normalize, layer = sanitizer
+    built = _networks(key).built
+    if (name, normalize) not in built:
+        built[name, normalize] = _network_in_key(key, name, normalize)
+    return Asked(built[name, normalize], layer, peak)
+
+
+def _network_in_key(key: Key, name: str, normalize: str) -> nn.Module:
+    """Build the network of a key's weights.
 
     Raises
     ------
@@ -147,13 +172,6 @@ def network_in_key(key: Key, name: str, normalize: str, thread: int) -> nn.Modul
     words = json.loads(key.array(WORDS).tobytes())
     arrays = {held: key.array(_WEIGHT.format(i)) for i, held in enumerate(words["names"])}
     return _built(arrays, words["metadata"], name, normalize)
-
-
-def asked_of(key: Key, sanitizer: tuple[str, str, str], peak: int) -> Asked:
-    """Return the network of a key for this thread, by its name, normalisation and layer."""
-    name, normalize, layer = sanitizer
-    network = network_in_key(key, name, normalize, threading.get_ident())
-    return Asked(network, layer, peak)
 
 
 def finite(maps: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -8,19 +8,21 @@ only these decide (the shape of a feature map, a window that was searched), then
 
 from __future__ import annotations
 
-from dataclasses import Field, field, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from dpkit.types import Geometry
+from dpkit.errors import DpkitError, UsageError
+from dpkit.sanitizers.declared import option_name, options_of, param, require_declared
+from dpkit.types import Geometry, Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from dpkit.types import Company, ImageBatch, Json, Key, Part, SanitizedBatch, Secret
+    from dpkit.types import Company, ImageBatch, Json, Part, SanitizedBatch, Secret
     from dpkit.types.guarantee import Guarantee
     from dpkit.types.supply import Need, Supply, Weights
     from dpkit.types.training_curve import TrainingCurve
@@ -28,34 +30,18 @@ if TYPE_CHECKING:
 REMOTE: Final = "remote/"  # what begins the name of a key's array that may be released
 Presets: TypeAlias = "Mapping[str, Mapping[str, Json]]"
 
-
-def param(
-    default: Any,
-    *,
-    help: str,  # noqa: A002 (click's word)
-    symbol: str = "",
-    choices: tuple[str, ...] = (),
-    is_found: bool = False,
-) -> Any:
-    """Declare one public parameter, said once for command line, manifest and docs.
-
-    One that `is_found` is no option: `completed` fills it in.
-    """
-    metadata = {"help": help, "symbol": symbol, "choices": choices, "is_found": is_found}
-    return field(default=default, metadata=metadata, kw_only=True)
-
-
-def options_of(sanitizer: type[Sanitizer]) -> list[Field[Any]]:
-    """Return the parameters that a user chooses, in their order."""
-    return [f for f in fields(sanitizer) if not f.metadata["is_found"]]  # type: ignore[arg-type]  # every sanitizer is a dataclass
-
-
-def option_name(parameter: Field[Any]) -> str:
-    """Return the word of a parameter on the command line, without dashes before it.
-
-    An underscore at its end is Python's, for words that Python keeps to itself: `lambda_`.
-    """
-    return parameter.name.rstrip("_").replace("_", "-")
+__all__ = [
+    "REMOTE",
+    "ImageSanitizer",
+    "Presets",
+    "Sanitizer",
+    "option_name",
+    "options_of",
+    "param",
+    "parameters",
+    "promises_privacy",
+    "unit_planes",
+]
 
 
 class Sanitizer(Protocol):
@@ -138,6 +124,12 @@ class Sanitizer(Protocol):
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """Return pixels [n,h,w,c] in the released type and layout [n,c,h,w], not sanitized."""
 
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the places of released rows [n,c,h,w] that it cannot have made, int64.
+
+        Only as far as the rows tell by themselves; the self-check refuses to publish any.
+        """
+
     def leaves_plain(self, part: Part) -> bool:
         """Say whether the images of this part are released as they are, by the user's wish."""
 
@@ -177,7 +169,12 @@ class Sanitizer(Protocol):
 
 
 class ImageSanitizer:
-    """What holds of a sanitizer that releases images and needs nothing but a seed."""
+    """What holds of a sanitizer that releases images and needs nothing but a seed.
+
+    Each parameter is held to its declaration when the dataclass is made. What parameters ask of one
+    another a sanitizer checks in a `__post_init__` of its own, which calls this one by its name:
+    `super()` does not find its way in a dataclass with slots.
+    """
 
     __slots__ = ()
 
@@ -185,6 +182,11 @@ class ImageSanitizer:
     has_remote: ClassVar[bool] = False
     may_need: ClassVar[frozenset[Need]] = frozenset()
     presets: ClassVar[Presets] = {}
+    unrestorable: ClassVar[str] = ""  # why originals do not come back, where they do not
+    originals: ClassVar[str] = "keep the originals; `dpkit lookup` finds them"
+
+    def __post_init__(self) -> None:
+        require_declared(self)
 
     @property
     def least_company(self) -> int:
@@ -201,16 +203,65 @@ class ImageSanitizer:
         """Nothing."""
         return frozenset()
 
+    def check(self, geometry: Geometry) -> None:
+        """Take images of any size."""
+
+    def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
+        """Return 0: the key is its seed, from which every draw follows."""
+        return 0
+
     def completed(self, geometry: Geometry, supply: Supply) -> Self:  # noqa: ARG002 (the protocol's signature)
         """Return the sanitizer itself."""
         return self
+
+    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:  # noqa: ARG002 (the protocol's signature)
+        """Make the key: `seed` alone."""
+        self.check(geometry)
+        return Key(seed, {})
 
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return the image's own channels, height and width."""
         return geometry.channels, geometry.height, geometry.width
 
+    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:
+        """Return the type of the pixels, uint8 or uint16."""
+        return geometry.pixel_dtype
+
+    def room(self, n: int, geometry: Geometry, out: NDArray[Any] | None) -> NDArray[Any]:
+        """Return the array that receives the values of `n` images: `out`, or a new one.
+
+        Raises
+        ------
+        DpkitError
+            `out` is of another shape or type, or not C-contiguous.
+        """
+        shape, dtype = (n, *self.values_shape(geometry)), self.values_dtype(geometry)
+        if out is None:
+            return np.empty(shape, dtype)
+        if (out.shape, out.dtype) != (shape, dtype) or not out.flags.c_contiguous:
+            raise DpkitError(f"out is not a C-contiguous {dtype} array of shape {shape}")
+        return out
+
+    def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
+        """Return the pixels as they are, in the released layout [n,c,h,w]."""
+        return np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+
+    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
+        """Refuse, and say why the key cannot help.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(self.unrestorable, remedy=self.originals)
+
     def lonely(self, company: Company) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
         """Return none: each image stands alone."""
+        return np.empty(0, np.int64)
+
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:  # noqa: ARG002 (the protocol's signature)
+        """Return none: its rows tell nothing of how they were made."""
         return np.empty(0, np.int64)
 
     def leaves_plain(self, part: Part) -> bool:  # noqa: ARG002 (the protocol's signature)
@@ -232,6 +283,12 @@ class ImageSanitizer:
     def guarantee(self, geometry: Geometry) -> Guarantee | None:  # noqa: ARG002 (the protocol's signature)
         """Return None: no differential privacy is promised."""
         return None
+
+
+def unit_planes(pixels: NDArray[Any], geometry: Geometry) -> NDArray[np.float32]:
+    """Return pixels [n,h,w,c] as networks take them: float32 [n,c,h,w] of 0 to 1."""
+    planes = np.moveaxis(pixels, -1, 1).astype(np.float32) / np.float32(geometry.peak)
+    return np.ascontiguousarray(planes)
 
 
 def promises_privacy(sanitizer: Sanitizer) -> bool:

@@ -22,8 +22,8 @@ import numpy as np
 
 from dpkit.errors import DpkitError, UsageError
 from dpkit.sanitizers import hold_words
-from dpkit.sanitizers.base import ImageSanitizer, param
-from dpkit.sanitizers.hold_rules import require_sound
+from dpkit.sanitizers.base import ImageSanitizer, param, unit_planes
+from dpkit.sanitizers.hold_rules import MOST_WINDOW, require_sound
 from dpkit.sanitizers.normalization import parse
 from dpkit.types import Key, SanitizedBatch
 
@@ -65,10 +65,18 @@ class Hold(ImageSanitizer):
     default_size: ClassVar[tuple[int, int]] = (224, 224)
     fresh_keys: ClassVar[bool] = False
     restorable: ClassVar[bool] = False
+    unrestorable: ClassVar[str] = (
+        "held images cannot be restored: of each window one sample is left"
+    )
     is_keyed: ClassVar[bool] = False
     may_need: ClassVar[frozenset[Need]] = frozenset({"network", "images"})
 
-    window: int = param(8, help="Samples of a window; found where a degree is given.", symbol="n")
+    window: int = param(
+        8,
+        help="Samples of a window; found where a degree is given.",
+        symbol="n",
+        within=(1, MOST_WINDOW),
+    )
     degree: float = param(
         0.0, help="How far the class's probability is to fall, to 2^-γ; 0 is not asked.", symbol="γ"
     )
@@ -90,7 +98,9 @@ class Hold(ImageSanitizer):
     map_shape: tuple[int, ...] = param(
         (), help="Channels, height and width of a feature map.", is_found=True
     )
-    largest_weight: int = param(0, help="Bytes of the network's largest array.", is_found=True)
+    largest_weight: int = param(
+        0, help="Bytes of the network's largest array.", within=(0, None), is_found=True
+    )
     tried: tuple[tuple[float, ...], ...] = param(
         (),
         help="Of each window that was tried: its samples, the share of images that reached the "
@@ -99,10 +109,11 @@ class Hold(ImageSanitizer):
     )
 
     def __post_init__(self) -> None:
+        ImageSanitizer.__post_init__(self)
+        require_sound(self)
         object.__setattr__(self, "degree", float(self.degree))  # JSON may say 1
         object.__setattr__(self, "map_shape", tuple(self.map_shape))
         object.__setattr__(self, "tried", tuple(tuple(row) for row in self.tried))
-        require_sound(self)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -170,7 +181,7 @@ class Hold(ImageSanitizer):
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return channels, height and width of a feature map, or of the image."""
         if not self.map_shape:
-            return geometry.channels, geometry.height, geometry.width
+            return ImageSanitizer.values_shape(self, geometry)
         channels, height, width = self.map_shape
         return channels, height, width
 
@@ -204,10 +215,9 @@ class Hold(ImageSanitizer):
         """
         from dpkit.kernels.hold import hold  # noqa: PLC0415 (loads numba, not for --help)
 
-        shape = (len(batch), *self.values_shape(geometry))
-        values = np.empty(shape, self.values_dtype(geometry)) if out is None else out
+        values = self.room(len(batch), geometry, out)
         if not self.needs:
-            hold(np.ascontiguousarray(np.moveaxis(batch.pixels, -1, 1)), self.window, values)
+            hold(self.plain(batch.pixels, geometry), self.window, values)
         elif len(batch):
             plain = self.unheld(batch.pixels, key, geometry)
             windows = self._windows(batch.pixels, plain, key, geometry)
@@ -224,7 +234,7 @@ class Hold(ImageSanitizer):
             A value of a feature map is beyond its type.
         """
         if not self.layer:
-            return np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+            return self.plain(pixels, geometry)
         from dpkit.sanitizers.asked import finite  # noqa: PLC0415 (loads torch, not for --help)
 
         maps = self._asked(key, geometry).plain(pixels)
@@ -237,23 +247,24 @@ class Hold(ImageSanitizer):
 
         The feature maps themselves take the key: `unheld`.
         """
-        planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
         if not self.layer:
-            return planes
-        return (planes / np.float32(geometry.peak)).astype(self.values_dtype(geometry))
+            return ImageSanitizer.plain(self, pixels, geometry)
+        return unit_planes(pixels, geometry).astype(self.values_dtype(geometry))
 
-    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
-        """Refuse: of a window one sample is left.
+    def foreign(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the rows [n,c,h,w] that are not held, int64: a held row, held again, is the same.
 
-        Raises
-        ------
-        UsageError
-            Always.
+        Where each image has a window of its own, it is one of `degree.windows_tried`, each of them
+        a multiple of 2 or 3 or a whole image: what it holds is also held by 2 or by 3.
         """
-        raise UsageError(
-            "held images cannot be restored: of each window one sample is left",
-            remedy="keep the originals; `dpkit lookup` finds them",
-        )
+        from dpkit.kernels.hold import hold  # noqa: PLC0415 (loads numba, not for --help)
+
+        given, again = np.ascontiguousarray(values), np.empty_like(values, order="C")
+        is_held = np.zeros(len(values), np.bool_)
+        for window in (2, 3) if self.is_by_image else (self.window,):
+            hold(given, window, again)
+            is_held |= (given == again).reshape(len(values), -1).all(axis=1)
+        return np.flatnonzero(~is_held)
 
     def encoder(self, key: Key, geometry: Geometry) -> Callable[[Any], Any] | None:
         """Return the network up to the layer and the hold; None where no layer is named.

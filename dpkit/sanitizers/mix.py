@@ -22,7 +22,7 @@ What is decided here where the paper is silent, or its published script does oth
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -30,16 +30,17 @@ import numpy as np
 from dpkit.errors import DpkitError, UsageError
 from dpkit.rng import Stream, derive, next_words
 from dpkit.sanitizers.base import ImageSanitizer, param, parameters
-from dpkit.types import Key, SanitizedBatch
+from dpkit.types import SanitizedBatch
+from dpkit.types.images import MAX_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.types import Company, Geometry, ImageBatch, Json, Part, Secret
-    from dpkit.types.supply import Supply
+    from dpkit.types import Company, Geometry, ImageBatch, Json, Key, Part
 
 LEAST_BLOCKS: Final = 4  # the paper's smallest N_b; with 1, a release would be the originals
 LEAST_P: Final = 0.01  # below, an image is drawn a hundred times until one block changes
+COUNTS: Final = (1, MAX_SIDE)  # of pixels, donors, rounds and images alike
 _TILE_BYTES: Final = 2**22  # 4 MiB of values at once
 _TILE_IMAGES: Final = 4096  # of whatever size: each has words of its own
 
@@ -67,29 +68,29 @@ class Mix(ImageSanitizer):
     default_size: ClassVar[tuple[int, int]] = (192, 192)
     fresh_keys: ClassVar[bool] = True
     restorable: ClassVar[bool] = False
+    unrestorable: ClassVar[str] = (
+        "mixed images cannot be restored: the key tells whose block stands where, and holds none "
+        "of those that gave way"
+    )
+    originals: ClassVar[str] = "keep the originals; `dpkit trace` and `dpkit lookup` find them"
 
-    Lb: int = param(24, help="Height of a block in pixels.", symbol="L_b")
-    Wb: int = param(24, help="Width of a block in pixels.", symbol="W_b")
-    Ns: int = param(10, help="Donors of an image: others of its label.", symbol="N_s")
-    Nt: int = param(1, help="Rounds of replacement.", symbol="N_t")
-    p_replace: float = param(0.5, help="Probability that a round replaces a block.", symbol="p")
-    min_pool: int = param(200, help="Images of a label that stand together in a shard, at least.")
+    Lb: int = param(24, help="Height of a block in pixels.", symbol="L_b", within=COUNTS)
+    Wb: int = param(24, help="Width of a block in pixels.", symbol="W_b", within=COUNTS)
+    Ns: int = param(
+        10, help="Donors of an image: others of its label.", symbol="N_s", within=COUNTS
+    )
+    Nt: int = param(1, help="Rounds of replacement.", symbol="N_t", within=COUNTS)
+    p_replace: float = param(
+        0.5, help="Probability that a round replaces a block.", symbol="p", within=(LEAST_P, 1)
+    )
+    min_pool: int = param(
+        200, help="Images of a label that stand together in a shard, at least.", within=COUNTS
+    )
     mix_parts: str = param(
         "all",
         help="Parts that are mixed; train publishes the others as they are.",
         choices=("all", "train"),
     )
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, choices = getattr(self, field.name), field.metadata["choices"]
-            option = f"--{field.name.replace('_', '-')}"
-            if choices and value not in choices:
-                raise UsageError(f"{option} {value!r} is not one of {', '.join(choices)}")
-            if isinstance(value, int) and not 1 <= value <= 65535:  # noqa: PLR2004 (a side's limit)
-                raise UsageError(f"{option} {value} is not within 1 to 65535")
-        if not LEAST_P <= self.p_replace <= 1:
-            raise UsageError(f"--p-replace {self.p_replace} is not within {LEAST_P} to 1")
 
     @property
     def least_company(self) -> int:
@@ -139,19 +140,6 @@ class Mix(ImageSanitizer):
             found.append("only the training part is mixed: the others are published as they are")
         return found
 
-    def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
-        """Return 0: the key is its seed, from which every draw follows."""
-        return 0
-
-    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:  # noqa: ARG002 (the protocol's signature)
-        """Make the key: `seed` alone, which serves one release and no other."""
-        self.check(geometry)
-        return Key(seed, {})
-
-    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:
-        """Return the type of the pixels, uint8 or uint16."""
-        return geometry.pixel_dtype
-
     def tile_images(self, geometry: Geometry) -> int:
         """Return how many images are mixed at once."""
         by_size = _TILE_BYTES // (geometry.elements * geometry.pixel_dtype.itemsize)
@@ -177,8 +165,7 @@ class Mix(ImageSanitizer):
         company, places = batch.company, batch.places
         if company is None or places is None:
             raise DpkitError("images are mixed with others: the batch has no company")
-        shape = (len(places), geometry.channels, geometry.height, geometry.width)
-        values = np.empty(shape, geometry.pixel_dtype) if out is None else out
+        values = self.room(len(places), geometry, out)
         if self.leaves_plain(company.part):
             values[...] = company.planes[places]
         else:
@@ -232,27 +219,9 @@ class Mix(ImageSanitizer):
                 return np.flatnonzero(~stays)
             stays &= ~leaving
 
-    def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
-        """Return the pixels as they are, in the released layout [n,c,h,w]."""
-        return np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
-
     def leaves_plain(self, part: Part) -> bool:
         """Say whether a part is published as it is."""
         return self.mix_parts == "train" and part != "train"
-
-    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
-        """Refuse: what was replaced is in no other place of the release for certain.
-
-        Raises
-        ------
-        UsageError
-            Always.
-        """
-        raise UsageError(
-            "mixed images cannot be restored: the key tells whose block stands where, and holds "
-            "none of those that gave way",
-            remedy="keep the originals; `dpkit trace` and `dpkit lookup` find them",
-        )
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: every network that learns from the originals."""

@@ -20,18 +20,17 @@ into blocks (`places`), and pixels dithered (`dither`).
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from dpkit.errors import DpkitError, UnlockError, UsageError
-from dpkit.rng import Stream, derive
+from dpkit.errors import DpkitError, UsageError
 from dpkit.sanitizers import morph_words
-from dpkit.sanitizers.base import ImageSanitizer, param, parameters
+from dpkit.sanitizers.base import ImageSanitizer, param
 from dpkit.sanitizers.dither import draw_dither
-from dpkit.sanitizers.forms import cores32, inverses
+from dpkit.sanitizers.forms import cores32, fitting, inverses, routes_of
+from dpkit.sanitizers.morph_key import draw_key, public_text
 from dpkit.sanitizers.normalization import parse
 from dpkit.sanitizers.sizes import (
     check_kappa,
@@ -40,14 +39,13 @@ from dpkit.sanitizers.sizes import (
     core_bytes,
     product_images,
 )
-from dpkit.types import Key, SanitizedBatch, block_places
+from dpkit.types import SanitizedBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.kernels.blocks import Routes
     from dpkit.sanitizers.base import Presets
-    from dpkit.types import Geometry, ImageBatch, Json, Secret
+    from dpkit.types import Geometry, ImageBatch, Json, Key, Secret
     from dpkit.types.supply import Supply
 
 CONDITION: Final = 10.0  # keeps float32 exact
@@ -85,7 +83,9 @@ class Morph(ImageSanitizer):
     restorable: ClassVar[bool] = True
     presets: ClassVar[Presets] = {"paper": _PAPER, "hardened": _HARDENED}
 
-    kappa: int = param(16, help="Blocks of an image; each is morphed by itself.", symbol="κ")
+    kappa: int = param(
+        16, help="Blocks of an image; each is morphed by itself.", symbol="κ", within=(1, None)
+    )
     core: str = param(
         "gaussian",
         help="Law of the core's elements; uniform is the authors' own.",
@@ -94,7 +94,8 @@ class Morph(ImageSanitizer):
     )
     condition: float = param(
         CONDITION,
-        help="Largest condition number of a bounded core, 1 to 1000; other laws have theirs.",
+        help="Largest condition number of a bounded core; other laws have theirs.",
+        within=(1, MAX_CONDITION),
     )
     cores: str = param(
         "shared",
@@ -116,14 +117,7 @@ class Morph(ImageSanitizer):
     )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, choices = getattr(self, field.name), field.metadata["choices"]
-            if choices and value not in choices:
-                raise UsageError(f"{field.name} {value!r} is not one of {', '.join(choices)}")
-            if isinstance(field.default, bool) and not isinstance(value, bool):
-                raise UsageError(f"{field.name} {value!r} is neither true nor false")
-        if self.kappa < 1:
-            raise UsageError(f"kappa {self.kappa} is below 1", remedy="give 1 or more blocks")
+        ImageSanitizer.__post_init__(self)
         parse(self.normalize)
         self._check_condition()
         if self.interleave and self._is_patch:
@@ -168,19 +162,8 @@ class Morph(ImageSanitizer):
         the others go through LAPACK, whose last bits differ between processors. Where values are
         interleaved, `places` int64 [αhw] says where in D^r each block takes its values.
         """
-        # Here and in apply and restore: these modules load numba, which `dpkit --help` must not.
-        from dpkit.sanitizers.cores import draw_cores, law_of  # noqa: PLC0415 (see above)
-
         self.check(geometry)
-        public, q = self._public(geometry), self.core_size(geometry)
-        secret = derive(seed, "morph core", public)
-        drawn = draw_cores(law_of(self.core, self.condition), secret, (self.core_count, q))
-        core = drawn.core if self._is_distinct else drawn.core[0]
-        key = Key(seed, {"core": core, "condition": drawn.condition, "draws": drawn.draws})
-        if not self.interleave:
-            return key
-        scatter = Stream(derive(seed, "morph interleave", public))
-        return key.with_arrays({"places": scatter.permutation(geometry.elements)})
+        return draw_key(self, geometry, seed)
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float32 or float16."""
@@ -207,11 +190,12 @@ class Morph(ImageSanitizer):
         UnlockError
             The key was made for other parameters.
         """
-        from dpkit.kernels.blocks import morph  # noqa: PLC0415 (loads numba: see fit)
+        from dpkit.kernels.blocks import morph  # noqa: PLC0415 (loads numba, not for --help)
 
-        values, tile = self._values(batch.pixels, geometry, out), self.tile_images(geometry)
-        affine, routes = self._affine(geometry).astype(np.float32), self._routes(key, geometry)
-        rows, cores = values.reshape(-1, geometry.elements), self._checked(cores32(key), geometry)
+        self._require_pixels(batch.pixels, geometry)
+        values, tile = self.room(len(batch), geometry, out), self.tile_images(geometry)
+        affine, routes = self._affine(geometry).astype(np.float32), routes_of(self, key, geometry)
+        rows, cores = values.reshape(-1, geometry.elements), fitting(self, cores32(key), geometry)
         for start in range(0, len(batch), tile):  # so that no more noise is drawn at once
             here = slice(start, start + tile)
             morph(
@@ -227,7 +211,7 @@ class Morph(ImageSanitizer):
 
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """Return D, normalised but not morphed, in the released type and layout [n,c,h,w]."""
-        from dpkit.kernels.blocks import unroll  # noqa: PLC0415 (loads numba: see fit)
+        from dpkit.kernels.blocks import unroll  # noqa: PLC0415 (loads numba, not for --help)
 
         rows = np.empty((len(pixels), geometry.channels, geometry.height * geometry.width), "f4")
         flat = np.ascontiguousarray(pixels).reshape(len(pixels), geometry.elements)
@@ -246,17 +230,17 @@ class Morph(ImageSanitizer):
         UnlockError
             The key was made for other parameters.
         """
-        from dpkit.kernels.blocks import unmorph  # noqa: PLC0415 (loads numba: see fit)
+        from dpkit.kernels.blocks import unmorph  # noqa: PLC0415 (loads numba, not for --help)
 
         shape = (len(values), geometry.height, geometry.width, geometry.channels)
         pixels = np.empty(shape, geometry.pixel_dtype)
         unmorph(
             values.reshape(len(values), geometry.elements),
             self._affine(geometry),
-            self._checked(inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
+            fitting(self, inverses(key, is_orthogonal=self.core == "orthogonal"), geometry),
             tile=self.tile_images(geometry),
             out=pixels,
-            routes=self._routes(key, geometry),
+            routes=routes_of(self, key, geometry),
         )
         return pixels
 
@@ -282,8 +266,6 @@ class Morph(ImageSanitizer):
         return self.blocks == "patch"
 
     def _check_condition(self) -> None:
-        if not 1.0 <= self.condition <= MAX_CONDITION:
-            raise UsageError(f"condition {self.condition} is not within 1 to {MAX_CONDITION:g}")
         object.__setattr__(self, "condition", float(self.condition))  # JSON may say 10
         if self.core != "bounded" and self.condition != CONDITION:
             raise UsageError(
@@ -292,37 +274,7 @@ class Morph(ImageSanitizer):
             )
 
     def _public(self, geometry: Geometry) -> bytes:
-        """Return parameters and geometry as canonical JSON: what a draw depends on beside the seed.
-
-        What was not there when the first keys were drawn is left out where it is not used: these
-        keys stay the same.
-        """
-        said = parameters(self)
-        unused = {
-            "blocks": not self._is_patch, "condition": self.core != "bounded",
-            "interleave": not self.interleave, "dither": not self.dither,
-        }  # fmt: skip
-        for name in (name for name in unused if unused[name]):
-            del said[name]
-        public = {"parameters": said, "geometry": asdict(geometry)}
-        return json.dumps(public, sort_keys=True, separators=(",", ":")).encode()
-
-    def _routes(self, key: Key, geometry: Geometry) -> Routes:
-        """Return where blocks take their values, and where their products are laid."""
-        from dpkit.kernels.blocks import STRAIGHT, Routes  # noqa: PLC0415 (loads numba: see fit)
-
-        if self._is_patch:
-            shape = (geometry.channels, geometry.height, geometry.width)
-            places = block_places("patch", self.kappa, shape).reshape(-1)
-            return Routes(places, places)
-        if not self.interleave:
-            return STRAIGHT
-        if "places" not in key.names() or key.array("places").shape != (geometry.elements,):
-            raise UnlockError(
-                f"the key holds no scatter of {geometry.elements} values",
-                remedy="use the key that this release was made with",
-            )
-        return Routes(taken=key.array("places"))
+        return public_text(self, geometry)
 
     def _noise(
         self, batch: ImageBatch, rows: slice, key: Key, geometry: Geometry
@@ -330,34 +282,13 @@ class Morph(ImageSanitizer):
         """Return the dither of some rows in grey levels, float32 [rows,αhw]; None without."""
         if not self.dither:
             return None
-        public, ids, pixels = self._public(geometry), batch.ids[rows], batch.pixels[rows]
-        return draw_dither(key.seed, public, (ids, pixels))
+        ids, pixels = batch.ids[rows], batch.pixels[rows]
+        return draw_dither(key.seed, self._public(geometry), (ids, pixels))
 
     def _affine(self, geometry: Geometry) -> NDArray[np.float64]:
         return parse(self.normalize).affine(geometry)
 
-    def _values(
-        self, pixels: NDArray[Any], geometry: Geometry, out: NDArray[Any] | None
-    ) -> NDArray[Any]:
-        """Return the array that receives the values, once the pixels and `out` are checked."""
-        size = (geometry.height, geometry.width)
-        if (pixels.shape[1:], pixels.dtype) != ((*size, geometry.channels), geometry.pixel_dtype):
+    def _require_pixels(self, pixels: NDArray[Any], geometry: Geometry) -> None:
+        shape = (geometry.height, geometry.width, geometry.channels)
+        if (pixels.shape[1:], pixels.dtype) != (shape, geometry.pixel_dtype):
             raise DpkitError(f"pixels {pixels.dtype} {pixels.shape[1:]} do not fit {geometry}")
-        shape = (len(pixels), geometry.channels, *size)
-        if out is None:
-            return np.empty(shape, self.values_dtype(geometry))
-        if (out.shape, out.dtype) != (
-            shape,
-            self.values_dtype(geometry),
-        ) or not out.flags.c_contiguous:
-            raise DpkitError(f"out is not a C-contiguous {self.dtype} array of shape {shape}")
-        return out
-
-    def _checked(self, cores: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
-        q = self.core_size(geometry)
-        if cores.shape != (self.core_count, q, q):
-            raise UnlockError(
-                f"the key holds cores of shape {cores.shape}, not {(self.core_count, q, q)}",
-                remedy="use the key that this release was made with",
-            )
-        return cores

@@ -45,17 +45,17 @@ from dpkit.rng import Stream, derive
 from dpkit.sanitizers.base import ImageSanitizer, param, parameters
 from dpkit.sanitizers.laplace import draw_laplace
 from dpkit.sanitizers.pixelate_words import notices, sentences
-from dpkit.types import Key, SanitizedBatch
+from dpkit.types import SanitizedBatch
 from dpkit.types.guarantee import Guarantee
+from dpkit.types.images import MAX_SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dpkit.types import Geometry, ImageBatch, Json, Secret
-    from dpkit.types.supply import Supply
+    from dpkit.types import Geometry, ImageBatch, Json, Key
 
-LEAST_EPSILON: Final = Fraction(1, 1000)
-MOST_EPSILON: Final = Fraction(10_000)
+LEAST_EPSILON: Final = 0.001  # below, nothing is left of an image
+MOST_EPSILON: Final = 10_000  # above, nothing is promised
 DECIMALS: Final = 6  # of ε, so that t and s stay small enough for the sampler
 _TILE_BYTES: Final = 2**22  # 4 MiB of values or of words at once
 _TILE_IMAGES: Final = 1024
@@ -87,13 +87,22 @@ class Pixelate(ImageSanitizer):
     default_size: ClassVar[tuple[int, int]] = (64, 64)
     fresh_keys: ClassVar[bool] = True
     restorable: ClassVar[bool] = False
+    unrestorable: ClassVar[str] = (
+        "pixelated images cannot be restored: of each cell a noisy mean is left"
+    )
 
-    cell: int = param(16, help="Side of a square cell in pixels.", symbol="b")
+    cell: int = param(16, help="Side of a square cell in pixels.", symbol="b", within=(1, MAX_SIDE))
     epsilon: float = param(
-        0.5, help="Privacy loss of each released image, all channels together.", symbol="ε"
+        0.5,
+        help="Privacy loss of each released image, all channels together.",
+        symbol="ε",
+        within=(LEAST_EPSILON, MOST_EPSILON),
     )
     neighborhood: int = param(
-        16, help="Pixels in which images differ that must look alike.", symbol="m"
+        16,
+        help="Pixels in which images differ that must look alike.",
+        symbol="m",
+        within=(1, MAX_SIDE),
     )
     per_channel: bool = param(
         False, help="Spend ε on every channel: an image then costs channels times ε."
@@ -101,16 +110,7 @@ class Pixelate(ImageSanitizer):
     grid: bool = param(False, help="Release one pixel a cell, not the image's own size.")
 
     def __post_init__(self) -> None:
-        for name in ("cell", "neighborhood"):
-            value = getattr(self, name)
-            if not 1 <= value <= 65535:  # noqa: PLR2004 (a side's limit)
-                raise UsageError(f"--{name} {value} is not within 1 to 65535")
-        if not LEAST_EPSILON <= self.epsilon <= MOST_EPSILON:
-            limit = f"{float(LEAST_EPSILON):g} to {float(MOST_EPSILON):g}"
-            raise UsageError(
-                f"--epsilon {self.epsilon} is not within {limit}",
-                remedy="below, nothing is left of an image; above, nothing is promised",
-            )
+        ImageSanitizer.__post_init__(self)
         if (self.exact_epsilon * 10**DECIMALS).denominator != 1:
             raise UsageError(
                 f"--epsilon {self.epsilon} has more than {DECIMALS} decimals",
@@ -164,24 +164,11 @@ class Pixelate(ImageSanitizer):
         """Return what is not protected, where ε is weak, and where cells are ragged."""
         return notices(self, geometry)
 
-    def key_bytes(self, geometry: Geometry) -> int:  # noqa: ARG002 (the protocol's signature)
-        """Return 0: the key is its seed, from which every draw follows."""
-        return 0
-
-    def fit(self, geometry: Geometry, seed: Secret, supply: Supply | None = None) -> Key:  # noqa: ARG002 (the protocol's signature)
-        """Make the key: `seed` alone, which serves one release and no other."""
-        self.check(geometry)
-        return Key(seed, {})
-
     def values_shape(self, geometry: Geometry) -> tuple[int, int, int]:
         """Return the image's own channels, height and width, or those of its grid."""
         if self.grid:
             return geometry.channels, *self.cells(geometry)
         return geometry.channels, geometry.height, geometry.width
-
-    def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:
-        """Return the type of the pixels, uint8 or uint16."""
-        return geometry.pixel_dtype
 
     def tile_images(self, geometry: Geometry) -> int:
         """Return how many images are pixelated at once."""
@@ -202,8 +189,7 @@ class Pixelate(ImageSanitizer):
         out
             [n,c,h,w] of `values_dtype`, C-contiguous; where given, it receives the values.
         """
-        shape = (len(batch), *self.values_shape(geometry))
-        values = np.empty(shape, geometry.pixel_dtype) if out is None else out
+        values = self.room(len(batch), geometry, out)
         tile = self.tile_images(geometry)
         for start in range(0, len(batch), tile):
             span = slice(start, start + tile)
@@ -235,23 +221,10 @@ class Pixelate(ImageSanitizer):
     def plain(self, pixels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
         """Return the pixels as they are [n,c,h,w], or the grid of their means without noise."""
         if not self.grid:
-            return np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+            return ImageSanitizer.plain(self, pixels, geometry)
         values = np.empty((len(pixels), *self.values_shape(geometry)), geometry.pixel_dtype)
         self._write(self.sums(pixels, geometry), geometry, values)
         return values
-
-    def restore(self, values: NDArray[Any], key: Key, geometry: Geometry) -> NDArray[Any]:  # noqa: ARG002 (the protocol's signature)
-        """Refuse: a mean does not tell its pixels.
-
-        Raises
-        ------
-        UsageError
-            Always.
-        """
-        raise UsageError(
-            "pixelated images cannot be restored: of each cell a noisy mean is left",
-            remedy="keep the originals; `dpkit lookup` finds them",
-        )
 
     def training(self, geometry: Geometry) -> dict[str, Json]:
         """Say what can learn: every network that learns from small, noisy images."""

@@ -14,7 +14,7 @@
 | `attackers.py` | reconstructors trained against a frozen encoder, beside guesses |
 | `obfuscate.py` | obfuscators over λ, trained and attacked: `sweep_obfuscate` |
 | `obfuscators.py` | one obfuscator, trained once and kept |
-| `shares.py` | the time of attackers, shared |
+| `sharing.py` | the time of attackers, shared |
 | `obfuscated.py` | what was found, λ by λ |
 | `obfuscatedtable.py`, `obfuscatedplot.py` | it for people, for programs, as a plot |
 | `obfuscating.py` | all of it: `obfuscate_folder` |

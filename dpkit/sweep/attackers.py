@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dpkit.leakage.attacks.attack import Effort
+    from dpkit.sweep.shown_faces import OriginalFaces
     from dpkit.types import Geometry, Json
 
 LINEAR: Final = "ridge"
@@ -54,14 +55,34 @@ class Quality:
         return {"psnr": self.psnr, "ssim": self.ssim}
 
 
-def attacked(
-    kind: str, pairs: Encoded, targets: Encoded, geometry: Geometry, effort: Effort
-) -> dict[str, Json]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """What an attacker learns from, and what it is scored on: targets' pixels are for that alone.
+
+    Parameters
+    ----------
+    faces
+        Those of the targets, where any are found.
+    """
+
+    pairs: Encoded
+    targets: Encoded
+    geometry: Geometry
+    faces: OriginalFaces | None = None
+
+
+def shown(pixels: NDArray[Any], peak: int) -> Tensor:
+    """Return the first pictures [n,h,w,c] of grey levels as they are shown, [n,c,h,w], 0 to 1."""
+    levels = np.clip(pixels[:SEEN] / np.float64(peak), 0, 1).astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(levels, -1, 1)))
+
+
+def attacked(kind: str, exam: Exam, effort: Effort) -> dict[str, Json]:
     """Train one reconstructor on pairs and score what it makes of the targets.
 
-    The targets' pixels are used for the score alone. A training that ended before its first step
-    scores nothing: `psnr`, `ssim` and `perceptual` are None.
+    A training that ended before its first step scores nothing: `psnr` and all else are None.
     """
+    pairs, targets, geometry = exam.pairs, exam.targets, exam.geometry
     view = AdversaryView(
         values=targets.values,
         geometry=geometry,
@@ -74,17 +95,17 @@ def attacked(
         run = ridge_maps.run if kind == LINEAR else None
         found = run(view, effort) if run else learned.reconstructed(kind, view, effort)
     except OutOfBudgetError as error:
-        return {"psnr": None, "ssim": None, "perceptual": None, "said": str(error)}
+        return dict.fromkeys(("psnr", "ssim", "perceptual", "faces"), None) | {"said": str(error)}
     images = np.asarray(found.images)
-    score = quality(targets.pixels, images, geometry.peak)
-    seen = perceived(_planes(images, geometry.peak), _planes(targets.pixels, geometry.peak))
-    return {**found.figures, **score.to_json(), "perceptual": seen, "said": found.sentence}
-
-
-def _planes(images: NDArray[Any], peak: int) -> Tensor:
-    """Return the first images as they are shown, [n,c,h,w] of 0 to 1."""
-    shown = np.clip(images[:SEEN] / np.float64(peak), 0, 1).astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(shown, -1, 1)))
+    pictures = shown(images, geometry.peak)
+    return {
+        **found.figures,
+        **quality(targets.pixels, images, geometry.peak).to_json(),
+        "perceptual": perceived(pictures, shown(targets.pixels, geometry.peak)),
+        "faces": exam.faces.shown(pictures) if exam.faces else None,
+        "faces of originals": exam.faces.share if exam.faces else None,
+        "said": found.sentence,
+    }
 
 
 def quality(originals: NDArray[Any], images: NDArray[Any], peak: int) -> Quality:

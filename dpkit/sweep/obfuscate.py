@@ -20,10 +20,11 @@ from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
-from dpkit.sweep.attackers import GENERAL, PAPERS, Quality, attacked, guesses
+from dpkit.sweep.attackers import GENERAL, PAPERS, Exam, Quality, attacked, guesses, shown
 from dpkit.sweep.cells import Cells, number_name
 from dpkit.sweep.obfuscators import Trained, encoded, trained
-from dpkit.sweep.shares import Shares
+from dpkit.sweep.sharing import Shares
+from dpkit.sweep.shown_faces import original_faces
 from dpkit.sweep.source import Provided, provided
 from dpkit.sweep.strengths import check_strengths
 from dpkit.sweep.workers import in_processes, one_by_one
@@ -211,13 +212,15 @@ def _measured(room: _Room, job: _Job) -> None:
     due = [kind for kind in sweep.kinds if room.is_due(job.cell(kind))]
     if not due:
         return
-    sides = encoded(one, source, room.pairs), encoded(one, source, room.targets)
+    targets = encoded(one, source, room.targets)
+    faces = original_faces(shown(targets.pixels, source.geometry.peak))
+    exam = Exam(encoded(one, source, room.pairs), targets, source.geometry, faces)
     shares = Shares(job.seconds, len(due))
     for kind in due:
         _look(room)
         name, began = job.cell(kind), time.process_time()
         with shares.effort(job.seed) as effort:
-            figures = attacked(kind, *sides, source.geometry, effort)
+            figures = attacked(kind, exam, effort)
         figures["seconds"] = round(time.process_time() - began, 1)
         cells.put(name, _better(figures, cells.done(name)))
 

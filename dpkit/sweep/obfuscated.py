@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dpkit.sweep.obfuscate import is_cut
 
 if TYPE_CHECKING:
     from dpkit.sweep.obfuscate import Swept
     from dpkit.types import Json
+
+MEASURED: Final = ("psnr", "ssim", "perceptual", "faces", "faces of originals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class Reached:
         None where it came to no step.
     perceptual
         Perceptual distance, where it was measured.
+    faces, original_faces
+        Share of its pictures, and of the originals, in which a face is found; None where it was not
+        looked for, or no original has one.
     is_cut
         Whether its time ended its training, so that this is a lower bound.
     counts
@@ -33,6 +38,8 @@ class Reached:
     psnr: float | None
     ssim: float | None
     perceptual: float | None
+    faces: float | None
+    original_faces: float | None
     is_cut: bool
     counts: bool
 
@@ -100,9 +107,17 @@ def _line(swept: Swept, weight: float) -> Line:
 
 
 def _reached(kind: str, seed: int, figures: dict[str, Json], guess: float) -> Reached:
-    psnr, ssim, perceptual = (
-        None if (found := figures.get(name)) is None else float(str(found))
-        for name in ("psnr", "ssim", "perceptual")
+    psnr, ssim, perceptual, faces, of_originals = (
+        None if (found := figures.get(name)) is None else float(str(found)) for name in MEASURED
     )
-    counts = psnr is not None and psnr > guess
-    return Reached(kind, seed, psnr, ssim, perceptual, is_cut(figures), counts)
+    return Reached(
+        kind,
+        seed,
+        psnr,
+        ssim,
+        perceptual,
+        faces,
+        of_originals,
+        is_cut=is_cut(figures),
+        counts=psnr is not None and psnr > guess,
+    )

@@ -39,6 +39,7 @@ def sentences(swept: Swept) -> list[str]:
     said = [_said(line) for line in (plain, *defended)]
     said += [found for line in defended if (found := _compared(plain, line))]
     said += [found for line in defended if (found := _own(line))]
+    said += [found for line in (plain, *defended) if (found := _faces(line))]
     guess = swept.guesses["mean image"].psnr
     return said + [found for line in (plain, *defended) if (found := _weak(line, guess))]
 
@@ -112,6 +113,18 @@ def _own(line: Line) -> str:
     return (
         f"λ {line.weight:g}: the training's own adversary ends at {spread(line.adversary, 1)} dB, "
         f"a fresh attacker at {spread((each.psnr or 0 for each in best), 1)} dB."
+    )
+
+
+def _faces(line: Line) -> str:
+    best = found_among(line.best())
+    shares = [each.faces for each in best if each.faces is not None]
+    originals = [each.original_faces for each in best if each.original_faces is not None]
+    if not shares or not originals:
+        return ""
+    return (
+        f"λ {line.weight:g}: a face is found in {spread(shares)} of the best attacker's pictures, "
+        f"in {originals[0]:.3f} of the originals."
     )
 
 

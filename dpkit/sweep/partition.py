@@ -2,20 +2,23 @@
 
 "Privacy Partitioning", sections IV and V.A. One case is a split point, a λ and a seed:
 
-1. The network is trained by Algorithm 1, and once more without a defence (`undefended`).
+1. The network is trained by Algorithm 1. Without a defence (`undefended`: λ 0, or no defenders) the
+   split point is nowhere in the training: one network of a seed is then shared by all of them.
 2. Every attacker of the network's kind is trained anew on values and images of the training part,
-   the local part frozen: three learning rates, to convergence, the held-out loss deciding
-   (`leakage.fitting`). It so knows as much as the provider's own defenders.
+   the local part frozen: three learning rates, to convergence or the end of its time, the held-out
+   loss deciding (`leakage.fitting`). It so knows as much as the provider's own defenders.
 3. All are scored on the test part, which nothing has seen; pixels are of 0 to 1.
 
     metric             here        meaning
     MSE                mse         mean squared error of a picture, mean over pictures
     SSIM               ssim        structural similarity, within -1 to 1
     PSNR               psnr        10 log10(1 / MSE) of a picture in decibels, mean over pictures
-    reprint accuracy   reprint     share of the best attacker's pictures that the undefended network
+    reprint accuracy   reprint     share of an attacker's pictures that the undefended network
                                    classifies as their originals' labels say (section V.A)
-    ndf-squeeze        perceptual  perceptual distance of the best attacker's pictures, where the
+    ndf-squeeze        perceptual  perceptual distance of an attacker's pictures, where the
                                    extra `perceptual` is installed (`leakage.perceptual`)
+    face-detection     faces       share of an attacker's pictures in which a face is found, where
+    count                          the extra `faces` is installed and originals show one
     too weak           is_weak     an attacker whose MSE is not below that of the mean image: it
                                    learned nothing, and counts for nothing
 
@@ -32,27 +35,31 @@ import numpy as np
 import torch
 from torch.nn.functional import mse_loss
 
-from dpkit.leakage.attacks.attack import Effort
-from dpkit.leakage.fitting import Lesson, evaluated, fit
-from dpkit.nets.attackers import ATTACKERS, FromMean
+from dpkit.leakage.attacks.attack import OutOfBudgetError
+from dpkit.leakage.fitting import AT_ONCE, BATCH, MOST_STEPS, Lesson, evaluated, fit
+from dpkit.nets.attackers import FromMean
 from dpkit.sweep.perceived import perceived
 from dpkit.training.distances import similarity, squared
 from dpkit.training.obfuscation import psnr
-from dpkit.training.partitioned import fine_tuned, partitioned
+from dpkit.training.partitioned import fine_tuned
 from dpkit.training.suite import share_right
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from dpkit.leakage.attacks.attack import Effort
     from dpkit.leakage.fitting import Fit
     from dpkit.nets.bipartite import Bipartite
+    from dpkit.sweep.shown_faces import OriginalFaces
     from dpkit.sweep.source import Provided
-    from dpkit.training.partitioned import Partitioned, Recipe
+    from dpkit.training.partitioned import Partitioned
     from dpkit.types.supply import Supply
 
-FOREVER: Final = 1e9  # seconds: an attacker ends when it has converged, not by the clock
+LARGEST_BATCH: Final = 128  # of an attacker's step, which costs a perceptron hardly more than 32
+STEPS_A_PASS: Final = 40  # where there are enough images
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,13 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """What one attacker reached on the test part, and how it was trained."""
+    """What one attacker reached on the test part, and how it was trained.
+
+    Parameters
+    ----------
+    converged
+        False where it was cut: its figures are then a lower bound of what it can see.
+    """
 
     name: str
     mse: float
@@ -76,23 +89,43 @@ class Attacked:
     rate: float
     steps: int
     converged: bool
+    reprint: float
+    perceptual: float | None = None
+    faces: float | None = None
+
+    def can_go_on(self, *, is_full: bool) -> bool:
+        """Say whether more time could make it better."""
+        return not self.converged and self.steps < MOST_STEPS[is_full]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One split point, λ and seed. Accuracies are shares of the test part."""
+class Standing:
+    """A trained network before any attack. Accuracies are shares of the test part.
 
-    split: int
-    strength: float
-    seed: int
+    Parameters
+    ----------
+    faces
+        Share of the first originals of the test part in which a face is found; None where none was
+        found or looked for.
+    """
+
     accuracy: float
     undefended: float
     fine_tuned: float
     mean_image: Scores
     one_grey: Scores
+    faces: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One split point, λ and seed."""
+
+    split: int
+    strength: float
+    seed: int
+    standing: Standing
     attackers: tuple[Attacked, ...]
-    reprint: float
-    perceptual: float | None = None
 
     @property
     def counting(self) -> tuple[Attacked, ...]:
@@ -105,81 +138,78 @@ class Case:
         return min(self.attackers, key=lambda attacked: attacked.mse)
 
     @property
-    def best_ssim(self) -> float:
-        """The largest SSIM of any attacker that counts."""
-        return max(attacked.ssim for attacked in self.counting)
+    def likest(self) -> Attacked:
+        """The attacker with the largest SSIM of those that count."""
+        return max(self.counting, key=lambda attacked: attacked.ssim)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both best attackers were trained to their end."""
+        return self.best.converged and self.likest.converged
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One case to be measured.
-
-    Parameters
-    ----------
-    attackers
-        Their names.
-    is_full
-        Whether they are trained to convergence whatever it takes, or 1,500 steps at most.
-    """
-
-    recipe: Recipe
-    seed: int
-    attackers: tuple[str, ...]
-    is_full: bool = True
-
-
-def measure(source: Provided, asked: Asked, plain: Bipartite, supply: Supply) -> Case:
-    """Train the network of one case and every attacker of it, and score them all.
+class Scale:
+    """The images of one case beside their values; what attackers learn from and are scored on.
 
     Parameters
     ----------
     plain
         The same kind of network, trained without a defence on the same images.
-    supply
-        With the source's images.
+    faces
+        Of the test part, where they can be looked for.
     """
-    recipe, seed = asked.recipe, asked.seed
-    made = partitioned(recipe, source.geometry, seed, supply)
-    scale, found = _Scale(source, made), {}
-    makes = ATTACKERS[recipe.network]
-    for place, name in enumerate(asked.attackers):
-        supply.voice.progress("attacking: attackers", place, len(asked.attackers))
-        supply.voice.safe_point()
-        found[name] = fit(scale.lesson(makes[name]), Effort(FOREVER, seed, asked.is_full))
-    attackers = tuple(scale.attacked(name, each) for name, each in found.items())
-    best = min(attackers, key=lambda attacked: attacked.mse)
-    pictures = scale.pictures(found[best.name])
-    return Case(
-        split=recipe.split,
-        strength=recipe.strength,
-        seed=seed,
-        accuracy=scale.accuracy(made.network),
-        undefended=scale.accuracy(plain),
-        fine_tuned=_fine_tuned(made, asked, supply, scale),
-        mean_image=scale.guess(scale.mean),
-        one_grey=scale.guess(scale.mean.mean(dim=(1, 2), keepdim=True)),
-        attackers=attackers,
-        reprint=scale.right(plain, pictures),
-        perceptual=perceived(pictures, scale.truth),
-    )
 
-
-class _Scale:
-    """The images of one case beside their values; what attackers learn from and are scored on."""
-
-    def __init__(self, source: Provided, made: Partitioned) -> None:
-        self.geometry = source.geometry
+    def __init__(
+        self,
+        source: Provided,
+        made: Partitioned,
+        plain: Bipartite,
+        faces: OriginalFaces | None = None,
+    ) -> None:
+        self.geometry, self.made, self.plain, self.faces = source.geometry, made, plain, faces
         tested = source.rows("test")
         order = np.concatenate([made.rows.learned, made.rows.deciding, tested])
         ends = len(made.rows.learned), len(order) - len(tested), len(order)
         self.learned, self.deciding, self.tested = torch.arange(len(order)).tensor_split(ends[:2])
-        planes = np.moveaxis(source.pixels(order), -1, 1) / np.float32(source.geometry.peak)
-        self.pixels = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
-        self.mean = self.pixels[self.learned].mean(dim=0)
-        self.truth = self.pixels[self.tested]
+        self.pixels = pixels_of(source, order)
+        self.mean = self.pixels[: ends[0]].mean(dim=0)
+        self.truth = self.pixels[ends[1] :]
         self.labels = torch.from_numpy(source.images.labels[tested])
-        self.values = _standard(evaluated(made.network.local, self.pixels), self.learned)
+        self.values = _standard_values(made.network.local, self.pixels, ends[0])
         self.mean_error = self.guess(self.mean).mse
+
+    def standing(self, seed: int, supply: Supply) -> Standing:
+        """Score the networks and the guesses; the remote part is trained further for it."""
+        return Standing(
+            accuracy=self.accuracy(self.made.network),
+            undefended=self.accuracy(self.plain),
+            fine_tuned=self._fine_tuned(seed, supply),
+            mean_image=self.guess(self.mean),
+            one_grey=self.guess(self.mean.mean(dim=(1, 2), keepdim=True)),
+            faces=None if self.faces is None else self.faces.share,
+        )
+
+    def attacked(self, name: str, make: Callable[..., nn.Module], effort: Effort) -> Attacked:
+        """Train one attacker and score it; without a step it is the mean image."""
+        try:
+            found = fit(self.lesson(make), effort)
+        except OutOfBudgetError:
+            found = None
+        pictures = self.mean.expand(self.truth.shape) if found is None else self.pictures(found)
+        scores = self.scores(pictures)
+        return Attacked(
+            name,
+            scores.mse,
+            scores.ssim,
+            scores.psnr,
+            is_weak=scores.mse >= self.mean_error,
+            rate=0.0 if found is None else found.rate,
+            steps=0 if found is None else found.steps,
+            converged=found is not None and found.converged,
+            reprint=self.right(self.plain, pictures),
+            perceptual=perceived(pictures, self.truth),
+            faces=None if self.faces is None else self.faces.shown(pictures),
+        )
 
     def lesson(self, make: Callable[..., nn.Module]) -> Lesson:
         """Return what one kind of attacker is to learn."""
@@ -191,25 +221,12 @@ class _Scale:
             mse_loss,
             self.learned,
             self.deciding,
+            min(LARGEST_BATCH, max(BATCH, len(self.learned) // STEPS_A_PASS)),
         )
 
     def pictures(self, attacker: Fit) -> Tensor:
         """Return what an attacker makes of the test part."""
         return attacker(self.values[self.tested])
-
-    def attacked(self, name: str, attacker: Fit) -> Attacked:
-        """Score an attacker."""
-        scores = self.scores(self.pictures(attacker))
-        return Attacked(
-            name,
-            scores.mse,
-            scores.ssim,
-            scores.psnr,
-            is_weak=scores.mse >= self.mean_error,
-            rate=attacker.rate,
-            steps=attacker.steps,
-            converged=attacker.converged,
-        )
 
     def guess(self, picture: Tensor) -> Scores:
         """Score one picture [c,·,·] for all images."""
@@ -230,17 +247,27 @@ class _Scale:
         """Return the share of pictures of the test part that are given their images' labels."""
         return float(share_right(evaluated(network, pictures), self.labels))
 
-
-def _standard(values: Tensor, learned: Tensor) -> Tensor:
-    """Return values with mean 0 and deviation 1 in each channel of the rows to learn from."""
-    seen = values[learned]
-    mean = seen.mean(dim=(0, 2, 3), keepdim=True)
-    deviation = seen.std(dim=(0, 2, 3), keepdim=True)
-    return (values - mean) / torch.where(deviation > 0, deviation, 1.0)
+    def _fine_tuned(self, seed: int, supply: Supply) -> float:
+        """Return the accuracy after the remote part was trained further, the local one locked."""
+        again = replace(self.made, network=copy.deepcopy(self.made.network))
+        fine_tuned(again, self.geometry, seed, supply)
+        return self.accuracy(again.network)
 
 
-def _fine_tuned(made: Partitioned, asked: Asked, supply: Supply, scale: _Scale) -> float:
-    """Return the accuracy after the remote part was trained further, the local one locked."""
-    again = replace(made, network=copy.deepcopy(made.network))
-    fine_tuned(again, scale.geometry, asked.seed, supply)
-    return scale.accuracy(again.network)
+def pixels_of(source: Provided, rows: NDArray[np.int64]) -> Tensor:
+    """Return images of some rows, float32 [n,c,h,w] of 0 to 1."""
+    planes = np.moveaxis(source.pixels(rows), -1, 1) / np.float32(source.geometry.peak)
+    return torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
+
+
+def _standard_values(local: nn.Module, pixels: Tensor, learned: int) -> Tensor:
+    """Return values with mean 0 and deviation 1 in each channel of the first `learned` rows.
+
+    They are the largest thing in memory, and so are there once.
+    """
+    shape = evaluated(local, pixels[:1]).shape[1:]
+    values = pixels.new_empty((len(pixels), *shape))
+    for into, part in zip(torch.split(values, AT_ONCE), torch.split(pixels, AT_ONCE), strict=True):
+        into.copy_(evaluated(local, part))
+    deviation, mean = torch.std_mean(values[:learned], dim=(0, 2, 3), keepdim=True)
+    return values.sub_(mean).div_(torch.where(deviation > 0, deviation, 1.0))

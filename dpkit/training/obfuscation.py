@@ -31,13 +31,13 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from dpkit.errors import UsageError
 from dpkit.nets import RECONSTRUCTORS
+from dpkit.nets.devices import device_at_hand
 from dpkit.nets.obfuscator import maps_shape, obfuscator_and_classifier, xavier
 from dpkit.training.draws import torch_draws
 from dpkit.training.loop import Schedule, Trained, train
 from dpkit.training.pictures import (
     Pictures,
     beside_guess,
-    device_at_hand,
     images_of,
     mean_image,
     remarks,

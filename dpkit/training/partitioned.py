@@ -11,12 +11,12 @@ import torch
 from dpkit.errors import DpkitError, UsageError
 from dpkit.nets.attackers import DEFENDERS, FromMean
 from dpkit.nets.bipartite import BIPARTITE, WIDTHS, Bipartite, maps_shape
+from dpkit.nets.devices import device_at_hand
 from dpkit.training.draws import torch_draws
 from dpkit.training.loop import Schedule, Trained, train
 from dpkit.training.pictures import (
     Pictures,
     beside_guess,
-    device_at_hand,
     images_of,
     mean_image,
     remarks,

@@ -158,8 +158,3 @@ def mean_image(pictures: Pictures, rows: Rows) -> Tensor:
     parts = [chosen[start : start + AT_ONCE] for start in range(0, len(chosen), AT_ONCE)]
     total = torch.stack([pictures.images(part).sum(dim=0) for part in parts]).sum(dim=0)
     return total / len(chosen)
-
-
-def device_at_hand() -> torch.device:
-    """Return CUDA where it is found, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -133,11 +133,6 @@ class LeakageReport:
         return tuple(dict.fromkeys(found.name for found in results if found.had_power))
 
     @property
-    def attacks_run(self) -> bool:
-        """Whether any attack was run."""
-        return bool(self.attacks)
-
-    @property
     def top_line(self) -> str:
         """The statement, and how many known images open all of them."""
         return ". ".join(filter(None, (self.statement, self.known_images_sentence)))

@@ -67,7 +67,7 @@ class Key(_Hidden):
         What the sanitizer's `fit` made, by name (for morph: `core`).
     """
 
-    __slots__ = ("_arrays", "seed")
+    __slots__ = ("__weakref__", "_arrays", "seed")  # what is made of a key dies with it
 
     def __init__(self, seed: Secret, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.seed = seed

@@ -46,10 +46,12 @@ def test_the_second_audit_computes_nothing(cache):
         {"kappa": 16, "dtype": "float16"},
         {"kappa": 16, "n": 62},
         {"kappa": 16, "options": Options(mode="quick", pairs=(2,))},
+        {"kappa": 16, "options": Options(mode="full")},
+        {"kappa": 16, "options": Options(mode="quick", budget_seconds=5.0)},
     ],
     ids=str,
 )
-def test_another_release_or_seed_has_controls_of_its_own(cache, other):
+def test_another_release_or_effort_has_controls_of_its_own(cache, other):
     asked(cache, stage(kappa=16))
     assert asked(cache, stage(**other))[1]
 

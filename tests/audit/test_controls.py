@@ -1,15 +1,19 @@
 """Controls: the same attacks where the answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from dpkit.audit.controls import carried_out
+from dpkit.audit.controls import MOST_SCORED, NOT_RUN, carried_out
 from dpkit.audit.experiments import null, positive, unkeyed, weakened
+from dpkit.audit.holdings import Stage
 from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.sanitizers.mix import Mix
 from dpkit.sanitizers.morph import Morph
 from dpkit.types import Geometry
+from dpkit.types.adversary import Reconstruction
 from tests.audit.mapped import PublicMaps, SecretMaps, mapped_stage
 from tests.audit.stages import stage, subject
 
@@ -120,6 +124,30 @@ class TestLearningAWayBack:
         assert not held & {image.tobytes() for image in made.originals}
         assert made.values.dtype == like.subject.values.dtype
         assert made.values.shape == like.subject.values.shape
+
+
+class TestATrainingThatItsBudgetCut:
+    like = mapped_stage(PublicMaps())
+
+    def of(self, make, images):
+        found = Reconstruction("ridge-maps", images, {"converged": 0.0}, 0.0, "Cut.")
+        cut = replace(ATTACKS["ridge-maps"], run=lambda *_: found)
+        return carried_out(make(cut, "A2", self.like), cut, "A2", self.like.options, Effort())
+
+    def originals(self):
+        made, options = positive(ATTACKS["ridge-maps"], "A2", self.like).make(), self.like.options
+        return Stage.of(made, replace(options, images=MOST_SCORED)).originals.astype(float)
+
+    def test_is_no_word_on_what_should_fall(self):
+        found = self.of(positive, 0 * self.originals() + 127)
+        assert found.measure == NOT_RUN
+        assert "cut by the budget" in found.setting
+
+    def test_counts_where_it_fell_all_the_same(self):
+        assert self.of(positive, self.originals()).passed
+
+    def test_counts_where_nothing_should_fall_in_this_time(self):
+        assert self.of(null, 0 * self.originals() + 127).passed
 
 
 def test_a_control_of_a_layer_is_made_only_where_a_layer_was_handed_over():

@@ -12,8 +12,8 @@ from dpkit.developer import export_first_conv, load_augconv, replace_first_conv
 from dpkit.exchange.morphed import Morphed
 from dpkit.keystore.store import Keystore
 from dpkit.keystore.unlock import Unlock
+from dpkit.release.augconv import read_augconv
 from dpkit.release.read import Release
-from dpkit.release.tensors import read_augconv
 
 ACCEPT = "--i-accept-the-measured-leakage"
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from dpkit.release.tensors import read_first_conv
+from dpkit.release.first_conv import read_first_conv
 
 OUT = "first_conv.safetensors"
 

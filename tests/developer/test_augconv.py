@@ -24,19 +24,11 @@ from dpkit.developer.cutting import cut, join
 from dpkit.developer.firstconv import describe_conv
 from dpkit.developer.products import AugPatch, AugPatches, AugWindows
 from dpkit.errors import UsageError
-from dpkit.keystore.arrays import lay_out
-from dpkit.release.tensors import augconv_arrays, augconv_settings, read_first_conv
+from dpkit.release.first_conv import read_first_conv
 from dpkit.types import AugConv, block_places, patch_side
 from tests.developer.layers import aug_conv, features_of, morphed, orthogonal
 from tests.nets.conftest import SMALL
-
-
-def write(path, layer):
-    names = ("release_id", "blocks", "input_shape", "output_shape", "consent")
-    scalars = {name: getattr(layer, name) for name in names}
-    payload = lay_out(augconv_settings(**scalars), augconv_arrays(layer))
-    path.write_bytes(b"".join(payload.pieces()))
-    return path
+from tests.release.layers import write_augconv
 
 
 def problem(conv, shape, blocks="raster", kappa=4, count=1, *, dtype=np.float32):
@@ -215,7 +207,7 @@ class TestALayer:
 
     def test_loads_from_the_file_that_was_handed_over(self, tmp_path, any_problem):
         layer, values, expected = any_problem
-        loaded = load_augconv(write(tmp_path / "augconv.safetensors", layer))
+        loaded = load_augconv(write_augconv(tmp_path / "augconv.safetensors", layer))
         assert torch.allclose(loaded(values).double(), expected, atol=1e-5)
         assert loaded.release_id == "rel-1"
 
@@ -299,7 +291,7 @@ def test_the_whole_exchange_gives_the_features_of_the_exported_layer(tmp_path):
         {"weight": torch.from_numpy(handed.weight), "bias": torch.from_numpy(handed.bias)}
     )
     layer, values, expected = problem(rebuilt, (3, 6, 6), "patch", 9)
-    loaded = load_augconv(write(tmp_path / "augconv", layer))
+    loaded = load_augconv(write_augconv(tmp_path / "augconv", layer))
     assert torch.allclose(loaded(values).double(), expected, atol=1e-5)
 
 

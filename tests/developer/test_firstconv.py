@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 from dpkit.developer import ConvOptions, export_first_conv, find_first_conv
 from dpkit.developer.geometry import pair
 from dpkit.errors import UsageError
-from dpkit.release.tensors import read_first_conv
+from dpkit.release.first_conv import read_first_conv
 
 
 def run(layer, images):

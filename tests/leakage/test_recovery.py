@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dpkit.leakage.recovery import IDENTICAL_DB, Recovery, best_candidate, recovery
+from dpkit.leakage.contrast import IDENTICAL_DB
+from dpkit.leakage.recovery import Recovery, best_candidate, recovery
 from tests.leakage.attacks.setting import pictures
 
 ORIGINALS = pictures(4, 24, 3)

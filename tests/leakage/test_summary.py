@@ -52,7 +52,7 @@ def test_the_top_line_says_that_nobody_attacked_and_what_opens_all(release):
         "No attack was run on this release: the figures below say how it looks, not how safe it "
         "is. With one core shared by all blocks, 12 known images of 40 open all of them"
     )
-    assert not report.attacks_run
+    assert not report.attacks
 
 
 def test_the_top_line_is_the_same_whatever_the_figures(release):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +18,11 @@ from dpkit.errors import DpkitError, UnlockError, UsageError
 from dpkit.nets import CLASSIFIERS, cut
 from dpkit.nets.named import build_network
 from dpkit.sanitizers import SANITIZERS, sanitizer_of
+from dpkit.sanitizers.asked import asked_of, weights_in_key
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.degree import SHARE, windows_tried
 from dpkit.sanitizers.hold import Hold
-from dpkit.types import Geometry, Secret
+from dpkit.types import Geometry, Key, Secret
 from dpkit.types.supply import Supply, Weights
 from dpkit.types.voice import Voice
 from tests import naive
@@ -155,6 +158,14 @@ class TestFeatureMaps:
         for one, row in zip(plain, values, strict=True):
             assert np.array_equal(row.ravel(), naive.held(one.ravel(), 8))
 
+    @pytest.mark.parametrize("options", [{"window": 5}, {"degree": 0.05, "degree_by": "image"}])
+    def test_are_told_from_rows_that_were_not_held(self, made, pieces, options):
+        hold, key = made(layer=LAYER, **options)
+        values = released(hold, key, pieces[:6])
+        assert not len(hold.foreign(values))
+        values[[1, 4]] = hold.unheld(pieces[[1, 4]], key, GEOMETRY)
+        assert hold.foreign(values).tolist() == [1, 4]
+
     def test_of_a_flat_layer_have_one_place(self, made, pieces):
         hold, key = made(layer="classifier.4")
         assert hold.map_shape == (16, 1, 1)
@@ -211,6 +222,15 @@ class TestFeatureMaps:
         told = []
         Hold(layer=layer).completed(GEOMETRY, replace(supply, voice=Voice(told.append)))
         assert told == []
+
+    def test_go_through_a_network_that_is_gone_with_its_key(self, weights):
+        key = Key(SEED, weights_in_key(weights))
+        networks = [asked_of(key, ("", "", LAYER), 255)._network for _ in range(2)]
+        assert networks[0] is networks[1]
+        gone = weakref.ref(networks[0])
+        del key, networks
+        gc.collect()
+        assert gone() is None
 
     def test_take_a_key_with_a_network(self, made, pieces):
         hold, _ = made(layer=LAYER)

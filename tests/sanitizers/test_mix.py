@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpkit.errors import DpkitError, UsageError
@@ -87,6 +87,7 @@ class TestDonors:
             sources(Mix(Lb=4, Wb=4), company_of(10))
 
     @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=40))
+    @settings(deadline=None)
     def test_who_is_lonely_leaves_until_everybody_left_has_enough(self, rows):
         strata, groups = (np.array(column) for column in zip(*rows, strict=True))
         sanitizer = Mix(Lb=4, Wb=4, Ns=3)

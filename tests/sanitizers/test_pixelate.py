@@ -195,6 +195,7 @@ class TestGuarantee:
         m=st.integers(1, 65_535),
         depth=st.sampled_from([8, 16]),
     )
+    @settings(deadline=None)
     def test_holds_for_every_scale_that_is_allowed(self, epsilon, m, depth):
         geometry = Geometry(3, 64, 64, depth)
         scheme = Pixelate(epsilon=epsilon, neighborhood=m)

@@ -6,7 +6,7 @@ import skimage.metrics
 
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.perceptual import is_at_hand
-from dpkit.sweep.attackers import Encoded, attacked, guesses, quality
+from dpkit.sweep.attackers import Encoded, Exam, attacked, guesses, quality
 from dpkit.types import Geometry
 from tests.conftest import PHOTOGRAPHS, crop
 
@@ -30,7 +30,7 @@ def halves(pixels):
 
 def test_a_linear_map_undoes_a_linear_encoder_far_beyond_a_guess(pixels):
     pairs, targets = halves(pixels)
-    found = attacked("ridge", pairs, targets, GEOMETRY, Effort())
+    found = attacked("ridge", Exam(pairs, targets, GEOMETRY), Effort())
     guess = guesses(pairs.pixels, targets.pixels, GEOMETRY.peak)
     assert found["psnr"] > guess["mean image"].psnr + 4
     assert "pairs" in found["said"]
@@ -42,7 +42,7 @@ def test_no_attacker_beats_the_guess_on_values_that_say_nothing(pixels):
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(pixels), 3, 8, 8)).astype(np.float32)
     pairs, targets = Encoded(pixels[:100], noise[:100]), Encoded(pixels[100:], noise[100:])
-    found = attacked("ridge", pairs, targets, GEOMETRY, Effort())
+    found = attacked("ridge", Exam(pairs, targets, GEOMETRY), Effort())
     assert (
         found["psnr"]
         < guesses(pairs.pixels, targets.pixels, GEOMETRY.peak)["mean image"].psnr + 0.3
@@ -50,7 +50,7 @@ def test_no_attacker_beats_the_guess_on_values_that_say_nothing(pixels):
 
 
 def test_an_attacker_without_time_scores_nothing(pixels):
-    found = attacked("simrec", *halves(pixels), GEOMETRY, Effort(seconds=0))
+    found = attacked("simrec", Exam(*halves(pixels), GEOMETRY), Effort(seconds=0))
     assert found["psnr"] is None
     assert found["ssim"] is None
 

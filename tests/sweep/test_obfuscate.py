@@ -204,6 +204,15 @@ def test_the_trainings_own_adversary_stands_beside_a_fresh_attacker():
     )
 
 
+def test_faces_in_the_best_attackers_pictures_are_told_where_originals_have_some():
+    seen = {"faces": 0.5, "faces of originals": 0.9}
+    attacks = {(0.0, "mlp"): [found(18.0) | seen], (0.1, "mlp"): [found(14.0)]}
+    said = [line for line in sentences(swept(attacks)) if "face" in line]
+    assert said == [
+        "λ 0: a face is found in 0.500 of the best attacker's pictures, in 0.900 of the originals."
+    ]
+
+
 def test_the_plot_is_the_same_for_the_same_sweep():
     one = swept({(weight, "ridge"): [found(20.0)] for weight in (0.0, 0.1)})
     assert obfuscated_plot(one) == obfuscated_plot(one)

@@ -7,10 +7,11 @@ from PIL import Image
 from dpkit.errors import UsageError
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
-from dpkit.sweep import partitioning
+from dpkit.sanitizers.partition import Partition
 from dpkit.sweep.cells import Cells
 from dpkit.sweep.obfuscate import ObfuscateSweep, sweep_obfuscate
-from dpkit.sweep.partitioning import PartitionPlan, PartitionRequest, partition_folder
+from dpkit.sweep.partitioning import partition_folder
+from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.sweep.source import provided
 from dpkit.types import PARTS
 from dpkit.types.voice import Voice
@@ -49,7 +50,7 @@ def test_a_partition_sweep_of_another_size_does_not_get_the_first_ones_figures(
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(partitioning, "partitioned", stopped)
+    monkeypatch.setattr("dpkit.sweep.partitionnetworks.partitioned", stopped)
     for read in READINGS[:2]:
         request = PartitionRequest(folder, tmp_path / "out", PartitionPlan(), read, SPLIT)
         expected = KeyboardInterrupt if read is READINGS[0] else UsageError
@@ -64,7 +65,7 @@ def test_an_obfuscator_sweep_of_another_depth_does_not_get_the_first_ones_figure
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dpkit.sweep.obfuscate._trained", stopped)
+    monkeypatch.setattr("dpkit.sweep.obfuscate.trained", stopped)
     for read, expected in ((READINGS[0], KeyboardInterrupt), (READINGS[5], UsageError)):
         sweep = ObfuscateSweep(folder, tmp_path / "out", (0.1,), split=SPLIT, read=read)
         with pytest.raises(expected):
@@ -72,7 +73,7 @@ def test_an_obfuscator_sweep_of_another_depth_does_not_get_the_first_ones_figure
 
 
 def test_sides_too_small_for_the_network_are_refused_before_anything_is_made(folder, tmp_path):
-    plan = PartitionPlan(network="vgg19")
+    plan = PartitionPlan(Partition(network="vgg19"))
     request = PartitionRequest(folder, tmp_path / "out", plan, READINGS[0], SPLIT)
     with pytest.raises(UsageError, match="a side of 8 pixels is below 32"):
         partition_folder(request, Voice())

@@ -45,7 +45,7 @@ def test_not_a_number_cannot_be_written():
 
 
 def test_no_attack_was_run_until_one_had_power():
-    assert not REPORT.attacks_run
+    assert not REPORT.attacks
     assert replace(REPORT, audit=audits.nothing_run()).attacks == ()
     found = replace(REPORT, audit=audits.broken_paper()).attacks
     assert "known-pairs" in found

@@ -13,11 +13,16 @@ Cuturi, arXiv 1306.0895), and R becomes the rotation nearest to that matching (P
 word vectors of two languages (Grave et al., arXiv 1805.11222). Under any other core both clouds
 are whitened first; what is left is again a rotation, but no longer a spectrum: components of the
 fourth moments, E[|x|² x xᵀ], take its place (FOBI, Cardoso 1989).
+
+Components of nearly one size may have changed their ranks between the clouds, so other ranks are
+tried besides other signs. How near the turned cloud comes is compared with two halves of the
+public one: where it is farther, the rotation is a wrong maximum, and said to be unsure.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -47,10 +52,15 @@ LARGEST_CORE: Final = 1024
 ROWS_PER_VALUE: Final = 2  # of a core, released and public: fewer tell no spectrum
 MOST_ROWS: Final = (1000, 2000)  # quick and full, of each side of a matching
 STEPS: Final = (30, 100)  # quick and full, of matching and turning
-STARTS: Final = (8, 24)  # quick and full: choices of the signs
+STARTS: Final = (8, 24)  # quick and full: choices of ranks and signs
+ROUNDS: Final = (2, 4)  # quick and full, of starts, at most
+SURE: Final = 0.95  # the least fit that counts: right rotations had 0.98, wrong ones 0.93 at most
+RANK_DOUBT: Final = 3.0  # over the root of the rows: spread of a component's size, relative
 SCREENED_ROWS: Final = 300  # of each side, by which starts are compared
 SCREENED_STEPS: Final = 8
 SOFTNESS: Final = 0.5  # of a matching, beside the mean distance to the nearest public row
+_FITS: Final = "They lie on the public ones as these on each other."
+_UNSURE: Final = "It is not sure: other rotations may fit as well or better."
 _SCALINGS: Final = 20  # Sinkhorn's, a step
 _TINY: Final = 1e-12
 
@@ -60,21 +70,28 @@ def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     watch, rng = Stopwatch(), effort.rng()
     public = unrolled(view, same_kind(view).pixels)
     released = view.values.reshape(len(view.values), -1).astype(np.float64)
-    found, costs, cores = np.empty((len(view.targets), public.shape[1])), [], places_by_core(view)
+    found, left, cores = np.empty((len(view.targets), public.shape[1])), [], places_by_core(view)
     for done, places in enumerate(cores):
         turned = _Turning(rows_at(released, places), rows_at(public, places), view.core, rng)
         share = max(0.0, effort.left) / (2 * (len(cores) - done))
-        costs.append(turned.turn(effort, time.monotonic() + share))
+        left.append(turned.turn(effort, time.monotonic() + share))
         opened = turned.opened(rows_at(released[: len(found)], places))
         found[:, places] = opened.reshape(len(found), *places.shape)
+    fit = min(fit for _, fit in left)
+    figures = {
+        "cores": float(len(cores)),
+        "distance to public": float(np.mean([distance for distance, _ in left])),
+        "fit": fit,
+        "sure": float(fit >= SURE),
+    }
     known = "the components' order" if view.core == "orthogonal" else "no order of the components"
     return Reconstruction(
         "spectrum",
         pixels(view, found),
-        {"cores": float(len(cores)), "distance to public": float(np.mean(costs))},
+        figures,
         watch.seconds,
         f"{len(cores)} cores of {places.shape[1]} values were turned onto public pictures; a core "
-        f"of this law keeps {known}.",
+        f"of this law keeps {known}. {_FITS if fit >= SURE else _UNSURE}",
     )
 
 
@@ -96,8 +113,21 @@ class _Turning:
         )
         self._rotation = np.eye(released.shape[1])
 
-    def turn(self, effort: Effort, until: float) -> float:
-        """Find the rotation from the best of several starts; return the distance that is left."""
+    def turn(self, effort: Effort, until: float) -> tuple[float, float]:
+        """Find the rotation from the best of several starts, and of more where none fits.
+
+        Returns the distance that is left, and the fit.
+        """
+        best = (np.inf, -np.inf)
+        for _ in range(ROUNDS[effort.is_full]):
+            rotation, cost, fit = self._round(effort, until)
+            if cost < best[0]:
+                self._rotation, best = rotation, (cost, fit)
+            if best[1] >= SURE or time.monotonic() > until:
+                break
+        return best
+
+    def _round(self, effort: Effort, until: float) -> tuple[Matrix, float, float]:
         most, steps = MOST_ROWS[effort.is_full], STEPS[effort.is_full]
         released, public = (
             rows[self._rng.permutation(len(rows))[:most]] for rows in (self._released, self._public)
@@ -107,9 +137,23 @@ class _Turning:
             _refined(start, *few, SCREENED_STEPS, (effort, until))
             for start in self._starts(STARTS[effort.is_full])
         ]
-        best = min(tried, key=lambda pair: pair[1])[0]
-        self._rotation, cost = _refined(best, released, public, steps, (effort, until))
-        return cost
+        start = min(tried, key=lambda pair: pair[1])[0]
+        rotation, cost = _refined(start, released, public, steps, (effort, until))
+        return rotation, cost, self._fit(released, rotation, public)
+
+    def _fit(self, released: Matrix, rotation: Matrix, public: Matrix) -> float:
+        """Return how far a rotation brings the clouds together: 0 as one drawn, 1 as if the same.
+
+        The clouds are the same where they are as near as two halves of the public one.
+        """
+        half = min(len(released), len(public) // 2)
+        rest = public[half : 2 * half]
+        drawn = nearest_rotation(self._rng.standard_normal(rotation.shape))
+        far, found, near = (
+            _plan(rows, rest)[1]
+            for rows in (released[:half] @ drawn, released[:half] @ rotation, public[:half])
+        )
+        return (far - found) / max(far - near, _TINY)
 
     def opened(self, rows: Matrix) -> Matrix:
         """Return released rows [·,q] as D."""
@@ -117,25 +161,56 @@ class _Turning:
         return of_public.coloured(of_released.whitened(rows) @ self._rotation)
 
     def _starts(self, count: int) -> list[Matrix]:
-        """Return rotations by ranks; the first with the likeliest signs, others with doubt."""
-        axes = [_components(rows, self._is_rotation) for rows in (self._released, self._public)]
-        means = [of_side.mean @ of_side.inverse_root for of_side in self._whitenings]
-        sides = zip((self._released, self._public), axes, means, strict=True)
-        odd = [_odd_moments(rows @ along, mean @ along) for rows, along, mean in sides]
-        evidence = (odd[0] * odd[1]).sum(axis=0)
-        doubt = np.linspace(0, 2 * float(np.median(np.abs(evidence))), count)
-        drawn = [evidence + d * self._rng.standard_normal(len(evidence)) for d in doubt]
-        return [(axes[0] * np.where(signs < 0, -1, 1)) @ axes[1].T for signs in drawn]
+        """Return rotations by ranks; the first the likeliest, others in doubt of ranks or signs."""
+        released, public = (
+            _Components.of(rows, of_side, self._is_rotation)
+            for rows, of_side in zip((self._released, self._public), self._whitenings, strict=True)
+        )
+        spread = RANK_DOUBT / np.sqrt(min(len(self._released), len(self._public)))
+        starts = []
+        for number, doubt in enumerate(np.linspace(0, 1, count)):
+            is_of_ranks = number % 2 == 1
+            noise = self._rng.standard_normal((2, len(released.sizes)))
+            ranked = released.ranked(noise[0] * (spread if is_of_ranks else 0.0))
+            evidence = ranked.agreement(public)
+            if not is_of_ranks:
+                evidence += 2 * doubt * float(np.median(np.abs(evidence))) * noise[1]
+            starts.append((ranked.axes * np.where(evidence < 0, -1, 1)) @ public.axes.T)
+        return starts
 
 
 def _only_centred(mean: Matrix) -> Whitening:
     return Whitening(mean, np.eye(len(mean)), np.eye(len(mean)))
 
 
-def _components(rows: Matrix, is_rotation: bool) -> Matrix:
-    """Return directions [q,q], one a column, in an order that no rotation changes."""
-    weights = np.ones(len(rows)) if is_rotation else (rows**2).sum(axis=1)
-    return np.asarray(np.linalg.eigh((rows.T * weights) @ rows)[1], dtype=np.float64)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Components:
+    """Directions that no rotation changes: their sizes [q], ascending, axes [q,q], odd moments.
+
+    A sample knows a size to about sqrt(2 / rows) of it, so that near ones may change their ranks.
+    """
+
+    sizes: Matrix
+    axes: Matrix
+    odd: Matrix
+
+    @classmethod
+    def of(cls, rows: Matrix, whitening: Whitening, is_rotation: bool) -> _Components:
+        """Take variances of a cloud [n,q] that was turned, or fourth moments of one whitened."""
+        weights = np.ones(len(rows)) if is_rotation else (rows**2).sum(axis=1)
+        sizes, axes = np.linalg.eigh((rows.T * weights) @ rows)
+        mean = whitening.mean @ whitening.inverse_root
+        return cls(np.maximum(sizes, _TINY), axes, _odd_moments(rows @ axes, mean @ axes))
+
+    def ranked(self, noise: Matrix) -> _Components:
+        """Return the components by the logarithm of their size and some noise [q]."""
+        order = np.argsort(np.log(self.sizes) + noise, kind="stable")
+        odd = np.vstack([self.odd[:1], self.odd[1:][order]])[:, order]
+        return _Components(self.sizes[order], self.axes[:, order], odd)
+
+    def agreement(self, other: _Components) -> Matrix:
+        """Return for each component what says that its sign is the other's, [q]."""
+        return np.asarray((self.odd * other.odd).sum(axis=0), dtype=np.float64)
 
 
 def _odd_moments(along: Matrix, mean: Matrix) -> Matrix:

@@ -1,7 +1,8 @@
 """Pictures whose values come nearest to the released ones, where the network is known.
 
 The search is `leakage.inversion`'s. It starts from the mean of the adversary's own pictures, then,
-where time is left, from drawn ones; each picture keeps the start of least misfit. The weight of
+where time is left, from drawn ones; each picture keeps the start of least misfit. It converged
+where every picture that was kept comes from a start that took all its steps. The weight of
 smoothness is the one of a short grid that serves some of its own pictures best; without any, a
 usual one. Nothing is trained, so no pair is needed.
 
@@ -136,7 +137,7 @@ class _Search:
         return Found(
             torch.cat([part.pictures for part in parts]),
             torch.cat([part.misfits for part in parts]),
-            all(part.is_complete for part in parts),
+            torch.cat([part.ended for part in parts]),
         )
 
     def _from(self, start: Tensor, values: Tensor, weight: float, effort: Effort) -> Found:

@@ -9,7 +9,7 @@ import torch
 from dpkit.errors import UsageError
 from dpkit.leakage.attacks import ATTACKS, white_box
 from dpkit.leakage.attacks.attack import Effort, OutOfBudgetError
-from dpkit.leakage.inversion import roughness
+from dpkit.leakage.inversion import Found, roughness
 from tests.leakage.attacks.maps import decibels, handed, mean_guess, stage
 
 ATTACK = ATTACKS["white-box"]
@@ -72,6 +72,38 @@ def test_no_time_is_said_to_be_no_time():
     view = replace(handed(stage()).view, encoder=stage(), public=None)
     with pytest.raises(OutOfBudgetError):
         ATTACK.run(view, Effort(seconds=-1.0))
+
+
+def searched(misfits, ended):
+    """What a start found of two pictures."""
+    pictures = torch.zeros(2, 3, 4, 4)
+    return Found(pictures, torch.tensor(misfits), torch.full((2,), ended))
+
+
+class TestTheBestOfSeveralStarts:
+    whole = searched([0.5, 0.5], ended=True)
+
+    def test_is_complete_where_each_kept_picture_took_all_its_steps(self):
+        assert self.whole.or_better(searched([0.1, 0.9], ended=True)).is_complete
+        assert searched([0.9, 0.9], ended=False).or_better(self.whole).is_complete
+
+    def test_is_not_where_one_picture_comes_from_a_start_that_was_cut(self):
+        assert not self.whole.or_better(searched([0.1, 0.9], ended=False)).is_complete
+        assert not searched([0.1, 0.9], ended=False).or_better(self.whole).is_complete
+
+    def test_loses_nothing_by_a_cut_start_of_which_no_picture_is_kept(self):
+        assert self.whole.or_better(searched([0.9, 0.9], ended=False)).is_complete
+
+
+def test_a_search_that_its_last_start_cut_has_not_converged(monkeypatch):
+    given_away = handed(stage())
+    starts = iter([searched([0.5, 0.5], ended=True), searched([0.1, 0.9], ended=False)])
+    monkeypatch.setattr(white_box._Search, "_all", lambda *_: next(starts))
+    view = replace(given_away.view, encoder=stage(), public=None)
+    found = ATTACK.run(view, Effort())
+    assert found.figures["starts"] == 2
+    assert found.figures["converged"] == 0
+    assert "cut by the budget" in found.sentence
 
 
 def test_roughness_is_the_mean_length_of_a_step():
