@@ -68,7 +68,7 @@ def _digits(folder: Path, voice: Voice) -> list[Figure]:
 
 def _partition_figure(split: int, strength: float, cases: list[Case]) -> Figure:
     lost = [100 * (case.standing.undefended - case.standing.accuracy) for case in cases]
-    errors = ", ".join(f"{case.best.mse:.4f}" for case in cases)
+    errors = ", ".join(f"{case.best.mse:.4f}" if case.best else "none" for case in cases)
     guess = cases[0].standing.mean_image.mse
     return Figure(
         "learned", f"digits, split {split}, λ {strength:g}", fmean(lost), "points lost",

@@ -1,4 +1,4 @@
-"""Options that take several numbers, parted by commas."""
+"""Options that take several numbers or words, parted by commas."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def weights(text: str) -> tuple[float, ...]:
         A piece is no finite number.
     """
     return tuple(dict.fromkeys(_weight(piece, text) for piece in text.split(",")))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a list, each once, without spaces around them."""
+    return tuple(dict.fromkeys(piece.strip() for piece in text.split(",")))
 
 
 def _weight(piece: str, text: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cli.lists import weights
+from cli.lists import weights, words
 from cli.options import json_option, parameter_options, worker_processes
 from cli.output import show
 from cli.progress import voice
@@ -118,7 +118,7 @@ def obfuscate_command(source: Path, *, as_json: bool, **values: Any) -> None:
         out=values["out"],
         weights=weights(values["weights"]),
         sanitizer=Obfuscate(**chosen),
-        kinds=tuple(dict.fromkeys(values["attackers"].split(","))),
+        kinds=words(values["attackers"]),
         seeds=values["seeds"],
         seconds=_MINUTE * values["budget"],
         pairs=values["pairs"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cli.lists import weights
+from cli.lists import weights, words
 from cli.options import json_option, parameter_options, worker_processes
 from cli.output import show
 from cli.progress import voice
@@ -96,9 +96,7 @@ def _plan(values: dict[str, Any]) -> PartitionPlan:
         splits=_whole(values["splits"]),
         strengths=weights(values["strengths"]),
         seeds=values["seeds"],
-        attackers=()
-        if names == "all"
-        else tuple(dict.fromkeys(names.replace("-", " ").split(","))),
+        attackers=() if names == "all" else words(names.replace("-", " ")),
         is_full=not values["quick"],
         seconds=FOREVER if budget is None else _MINUTE * budget,
         retries_cut=values["retry_cut"],

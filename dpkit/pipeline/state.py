@@ -112,7 +112,7 @@ class Output:
             Another run holds it.
         """
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        with _held(self._file("lock"), mode, str(self.out)):
+        with held(self._file("lock"), str(self.out), mode):
             yield
 
     def _file(self, suffix: str) -> Path:
@@ -153,7 +153,7 @@ class ReleaseState:
     @contextmanager
     def lock_shard(self, number: int) -> Iterator[None]:
         """Hold one shard, so that two workers never write the same one."""
-        with _held(self._journal(number).with_suffix(".lock"), fcntl.LOCK_EX, f"shard {number}"):
+        with held(self._journal(number).with_suffix(".lock"), f"shard {number}"):
             yield
 
     def _journal(self, number: int) -> Path:
@@ -161,7 +161,14 @@ class ReleaseState:
 
 
 @contextmanager
-def _held(path: Path, mode: int, what: str) -> Iterator[None]:
+def held(path: Path, what: str, mode: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a file's lock while the block runs.
+
+    Raises
+    ------
+    LockedError
+        Another run holds it; `what` says what of.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(handle, mode, what)

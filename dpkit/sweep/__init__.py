@@ -19,4 +19,14 @@
 | `obfuscatedtable.py`, `obfuscatedplot.py` | it for people, for programs, as a plot |
 | `obfuscating.py` | all of it: `obfuscate_folder` |
 | `spread.py` | mean and spread over seeds |
+| `workers.py` | jobs in several processes |
+| `strengths.py` | values of λ that may be asked for |
+| `perceived.py`, `shown_faces.py` | perceptual distance of, and faces in, an attacker's pictures |
+| `partitionplan.py` | split points, λ and seeds that are asked for |
+| `partitionnetworks.py` | networks, each trained once and kept |
+| `partition.py` | one case: a network, and every attacker of it |
+| `partitionmemory.py` | whether it fits into memory |
+| `partitionsentences.py` | what was found, in sentences |
+| `partitiontable.py`, `partitionplot.py` | it for people, for programs, as a plot |
+| `partitioning.py` | all of it: `partition_folder` |
 """

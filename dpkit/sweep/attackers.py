@@ -9,7 +9,7 @@ learned nothing, and says nothing about the encoder: it is too weak to count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ import torch
 from dpkit.kernels.ssim import ssim_mse_unstretched
 from dpkit.leakage.attacks import learned, ridge_maps
 from dpkit.leakage.attacks.attack import OutOfBudgetError
-from dpkit.sweep.perceived import SEEN, perceived
+from dpkit.sweep.perceived import perceived, spaced
 from dpkit.types.adversary import AdversaryView, PublicImages
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ TINY: Final = 1e-10
 class Encoded:
     """Pictures u8 or u16 [n,h,w,c] and what an encoder made of them [n,c',h',w']."""
 
-    pixels: NDArray[Any]
-    values: NDArray[Any]
+    pixels: NDArray[Any] = field(repr=False)
+    values: NDArray[Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ class Exam:
 
 
 def shown(pixels: NDArray[Any], peak: int) -> Tensor:
-    """Return the first pictures [n,h,w,c] of grey levels as they are shown, [n,c,h,w], 0 to 1."""
-    levels = np.clip(pixels[:SEEN] / np.float64(peak), 0, 1).astype(np.float32)
+    """Return some pictures [n,h,w,c] of grey levels as they are shown, [k,c,h,w], 0 to 1."""
+    seen = pixels[spaced(len(pixels))]
+    levels = np.clip(seen / np.float64(peak), 0, 1).astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(levels, -1, 1)))
 
 

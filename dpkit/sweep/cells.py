@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from dpkit.errors import UsageError
-from dpkit.pipeline.state import private_folder, write_private
+from dpkit.pipeline.state import held, private_folder, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
+FIGURES: Final = 3  # how networks and attackers are trained: others are another sweep's
 ASKED: Final = "asked.json"
+LOCK: Final = ".lock"
 
 
 class Cells:
@@ -42,9 +45,9 @@ class Cells:
     """
 
     def __init__(self, folder: Path, asked: Mapping[str, Json]) -> None:
-        text = json.dumps(asked, sort_keys=True, indent=1, allow_nan=False)
+        text = json.dumps({"figures": FIGURES, **asked}, sort_keys=True, indent=1, allow_nan=False)
         note = folder / ASKED
-        if folder.exists() and not note.exists() and any(folder.iterdir()):
+        if folder.exists() and not note.exists() and any(map(_is_foreign, folder.iterdir())):
             raise UsageError(f"{folder} holds no sweep", remedy="name another folder with --out")
         if note.exists() and note.read_text(encoding="utf-8") != text:
             raise UsageError(
@@ -52,9 +55,21 @@ class Cells:
                 remedy="name another folder with --out, or repeat its options",
             )
         self.folder = private_folder(folder)
-        self._cells = private_folder(folder / "cells")
         if not note.exists():
             write_private(note, [text.encode()])
+        self._cells = private_folder(folder / "cells")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder against every other sweep; processes of this one need not ask.
+
+        Raises
+        ------
+        LockedError
+            Another sweep is writing it.
+        """
+        with held(self.folder / LOCK, f"the sweep in {self.folder}"):
+            yield
 
     def figures(self, name: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """Return the figures of a cell, made only where they are not there yet."""
@@ -127,6 +142,11 @@ class CellCheckpoints:
     def end(self) -> None:
         """Remove the checkpoint."""
         self._cells.drop(self._name)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Say whether a file is none that a killed sweep leaves behind before its note is there."""
+    return path.name not in {f".{ASKED}.partial", LOCK}
 
 
 def number_name(number: float) -> str:

@@ -8,6 +8,7 @@ with its attackers is one job; jobs run one by one or in several processes, and 
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.errors import UsageError
+from dpkit.leakage.attacks.examples import LEAST, MOST_BYTES
+from dpkit.leakage.fitting import MOST_STEPS
 from dpkit.plan import Split
 from dpkit.readers.choice import ReadOptions
 from dpkit.sanitizers.base import parameters
 from dpkit.sanitizers.obfuscate import MOST_WEIGHT, Obfuscate
 from dpkit.sweep.attackers import GENERAL, PAPERS, Exam, Quality, attacked, guesses, shown
 from dpkit.sweep.cells import Cells, number_name
-from dpkit.sweep.obfuscators import Trained, encoded, trained
+from dpkit.sweep.obfuscators import ENCODER, Trained, encoded, trained
 from dpkit.sweep.sharing import Shares
 from dpkit.sweep.shown_faces import original_faces
 from dpkit.sweep.source import Provided, provided
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from dpkit.types import Json
 
 KINDS: Final = PAPERS + GENERAL
-FIGURES: Final = 2  # version of what the cells mean; a folder of another is another sweep's
+FLOAT_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,6 @@ class ObfuscateSweep:
         weights = sorted({0.0, *self.weights})
         return tuple(replace(self.sanitizer, lambda_=weight) for weight in weights)
 
-    @property
-    def processes(self) -> int:
-        """How many of the workers have something to do."""
-        return min(self.workers, self.seeds * len(self.settings))
-
     def repetitions(self) -> Iterator[tuple[int, Obfuscate]]:
         """Yield seeds and obfuscators, seed by seed: the first already show the whole picture."""
         for seed in range(self.seeds):
@@ -134,11 +132,15 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
     """
     room = _Room.of(sweep, voice)
     jobs = room.jobs()
-    if sweep.processes > 1:
-        in_processes(partial(_measured_apart, sweep), jobs, sweep.processes, partial(_look, room))
-    else:
-        one_by_one(partial(_measured, room), jobs, voice)
-    return _collected(room), room.cells
+    workers = min(sweep.workers, len(jobs))
+    if room.most_pairs < sweep.pairs:
+        voice.notice(f"attackers learn from {room.most_pairs:,} pairs: more do not fit into memory")
+    with room.cells.alone():
+        if workers > 1:
+            in_processes(partial(_measured_apart, sweep), jobs, workers, partial(_look, room))
+        else:
+            one_by_one(partial(_measured, room), jobs, voice)
+        return _collected(room), room.cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,21 @@ class _Room:
     @classmethod
     def of(cls, sweep: ObfuscateSweep, voice: Voice) -> _Room:
         source = provided(sweep.source, sweep.split, sweep.read, sweep.seed, voice)
+        sweep.sanitizer.check(source.geometry)
         return cls(sweep, source, Cells(sweep.out, _asked(sweep, source)), voice)
+
+    @property
+    def most_pairs(self) -> int:
+        """How many pairs fit into the memory that a learned attack may take."""
+        geometry = self.source.geometry
+        values = math.prod(self.sweep.sanitizer.values_shape(geometry))
+        rows = MOST_BYTES // (FLOAT_BYTES * (geometry.elements + values))
+        return max(LEAST, rows - self.sweep.targets)
 
     @property
     def pairs(self) -> NDArray[np.int64]:
         learned = self.source.rows("train", "validation")
-        return _some(learned, self.sweep.pairs, self.sweep.seed)
+        return _some(learned, min(self.sweep.pairs, self.most_pairs), self.sweep.seed)
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -180,19 +191,19 @@ class _Room:
         """Return what is asked, each with its share of the time, seed by seed."""
         asked = [_Job(sanitizer, seed, 0.0) for seed, sanitizer in self.sweep.repetitions()]
         due = [sum(self.is_due(job.cell(kind)) for kind in self.sweep.kinds) for job in asked]
-        share = self.sweep.seconds * self.sweep.processes / max(1, sum(due))
+        at_work = min(self.sweep.workers, sum(many > 0 for many in due))
+        share = self.sweep.seconds * at_work / max(1, sum(due))
         return [replace(job, seconds=share * many) for job, many in zip(asked, due, strict=True)]
 
     def is_due(self, name: str) -> bool:
         figures = self.cells.done(name)
-        return figures is None or (self.sweep.retries_cut and is_cut(figures))
+        return figures is None or (self.sweep.retries_cut and can_go_on(figures))
 
 
 def _asked(sweep: ObfuscateSweep, source: Provided) -> dict[str, Json]:
     """Return what the figures of a cell depend on; more λ, kinds or seeds only add cells."""
     return {
         **source.asked(),
-        "figures": FIGURES,
         "sanitizer": parameters(sweep.sanitizer) | {"lambda": None},
         "pairs": sweep.pairs,
         "targets": sweep.targets,
@@ -227,9 +238,10 @@ def _measured(room: _Room, job: _Job) -> None:
 
 def _look(room: _Room) -> None:
     """Say how far the sweep is; end it where the user wants to."""
-    names = [job.cell(kind) for job in room.jobs() for kind in room.sweep.kinds]
+    jobs = [_Job(sanitizer, seed, 0.0) for seed, sanitizer in room.sweep.repetitions()]
+    names = [job.cell(kind) for job in jobs for kind in (ENCODER, *room.sweep.kinds)]
     done = sum(room.cells.done(name) is not None for name in names)
-    room.voice.progress("sweeping: attackers", done, len(names))
+    room.voice.progress("sweeping: trainings", done, len(names))
     room.voice.safe_point()
 
 
@@ -256,9 +268,14 @@ def _better(new: dict[str, Json], old: dict[str, Json] | None) -> dict[str, Json
     return old if new["psnr"] is None or float(str(new["psnr"])) < float(str(old["psnr"])) else new
 
 
-def is_cut(figures: dict[str, Json] | None) -> bool:
-    """Say whether an attacker's training was ended by its time."""
-    return figures is not None and not (figures["psnr"] is not None and figures.get("converged", 1))
+def is_cut(figures: dict[str, Json]) -> bool:
+    """Say whether an attacker's training was ended by its time, or by the most steps."""
+    return figures["psnr"] is None or not figures.get("converged", 1)
+
+
+def can_go_on(figures: dict[str, Json]) -> bool:
+    """Say whether more time could make it better."""
+    return is_cut(figures) and float(str(figures.get("steps") or 0)) < MOST_STEPS[True]
 
 
 def _some(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:

@@ -58,8 +58,8 @@ def obfuscated_table(swept: Swept) -> str:
     seeds = len(lines[0].accuracy)
     return (
         f"{text}\n\nMean ± standard deviation over {seeds} seeds, each with obfuscators and "
-        f"attackers of its own; PSNR in dB. Best: each seed's best attacker. {CUT}: ended by the "
-        f"budget, so a lower bound. {NAME}: perceptual distance of the best attackers by PSNR. "
+        f"attackers of its own; PSNR in dB. Best: each seed's best attacker. {CUT}: ended by time "
+        f"or steps, so a lower bound. {NAME}: perceptual distance of the best attackers by PSNR. "
         f"{learned:,} images trained each obfuscator, {pairs:,} each attacker; {targets:,} others "
         f"were scored. Without the release: {beside}.\n\n"
         + "\n".join(f"- {line}" for line in sentences(swept))
@@ -96,12 +96,14 @@ def _compared(plain: Line, line: Line) -> str:
         return ""
     less = [(p.psnr or 0) - (d.psnr or 0) for p, d in pairs]
     points = [100 * (p - d) for p, d in zip(plain.accuracy, line.accuracy, strict=True)]
+    blind = len(points) - len(less)
+    unknown = f", unknown in {blind} where no attacker counts" if blind else ""
     cut = any(each.is_cut for pair in pairs for each in pair)
     end = "; unsettled, for not every best attacker was trained to its end" if cut else ""
     return (
         f"λ {line.weight:g} takes {spread(less, 1)} dB from the best attacker (less is recovered "
-        f"in {sum(x > 0 for x in less)} of {len(less)} seeds) and {spread(points, 1)} points of "
-        f"accuracy{end}."
+        f"in {sum(x > 0 for x in less)} of {len(points)} repetitions{unknown}) and "
+        f"{spread(points, 1)} points of accuracy{end}."
     )
 
 

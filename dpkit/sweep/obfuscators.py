@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dpkit.types.voice import Voice
 
 AT_ONCE: Final = 256
+ENCODER: Final = "obfuscator"  # what the name of its cell begins with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +70,14 @@ def trained(
         The sweep's, and the number of the repetition.
     """
     of_sweep, repetition = seeds
-    name = f"obfuscator-{number_name(sanitizer.lambda_)}-{repetition}"
+    name = f"{ENCODER}-{number_name(sanitizer.lambda_)}-{repetition}"
     checkpoints = CellCheckpoints(cells, name)
     supply = Supply(images=source.images, checkpoints=checkpoints, voice=voice)
     sanitizer = sanitizer.completed(source.geometry, supply)
     seed = derive(Secret(of_sweep.to_bytes(32, "big")), "sweep", name.encode())
     arrays, began = cells.arrays(name), time.process_time()
+    if arrays is not None:
+        checkpoints.end()  # a kill may have come between the two
     if arrays is None:
         voice.notice(f"λ {sanitizer.lambda_:g}, seed {repetition}: training the obfuscator")
         key = sanitizer.fit(source.geometry, seed, supply)
@@ -96,14 +99,16 @@ def encoded(one: Trained, source: Provided, rows: NDArray[np.int64]) -> Encoded:
 
 
 def _figures(one: Trained, source: Provided, seconds: float) -> dict[str, Json]:
-    rows = source.rows("test")
-    values = encoded(one, source, rows).values.astype(np.float32)
-    network = _classifier(one, source)
-    with torch.inference_mode(), one_thread():
-        parts = [network(torch.from_numpy(part)) for part in _parts(values)]
-    right = torch.cat(parts).argmax(dim=1).numpy() == source.images.labels[rows]
+    rows, network = source.rows("test"), _classifier(one, source)
+    right = 0
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        values = torch.from_numpy(encoded(one, source, part).values.astype(np.float32))
+        with torch.inference_mode(), one_thread():
+            answers = network(values).argmax(dim=1).numpy()
+        right += int((answers == source.images.labels[part]).sum())
     return {
-        "accuracy": float(right.mean()),
+        "accuracy": right / len(rows),
         "tested": len(rows),
         "adversary": _own_adversary(one),
         "seconds": round(seconds, 1),
@@ -130,7 +135,3 @@ def _classifier(one: Trained, source: Provided) -> nn.Module:
     network = REMOTES[rest.metadata["network"]](**json.loads(rest.metadata["arguments"]))
     load_into(network, rest.arrays, "")
     return network.eval()
-
-
-def _parts(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]

@@ -129,23 +129,23 @@ class Case:
 
     @property
     def counting(self) -> tuple[Attacked, ...]:
-        """The attackers that are not too weak; all of them where there is no other."""
-        return tuple(each for each in self.attackers if not each.is_weak) or self.attackers
+        """The attackers that are not too weak; of the others nothing follows."""
+        return tuple(each for each in self.attackers if not each.is_weak)
 
     @property
-    def best(self) -> Attacked:
-        """The attacker with the smallest error."""
-        return min(self.attackers, key=lambda attacked: attacked.mse)
+    def best(self) -> Attacked | None:
+        """The attacker with the smallest error of those that count."""
+        return min(self.counting, key=lambda attacked: attacked.mse, default=None)
 
     @property
-    def likest(self) -> Attacked:
+    def likest(self) -> Attacked | None:
         """The attacker with the largest SSIM of those that count."""
-        return max(self.counting, key=lambda attacked: attacked.ssim)
+        return max(self.counting, key=lambda attacked: attacked.ssim, default=None)
 
     @property
     def is_settled(self) -> bool:
-        """Whether both best attackers were trained to their end."""
-        return self.best.converged and self.likest.converged
+        """Whether there are best attackers, and both were trained to their end."""
+        return all(each is not None and each.converged for each in (self.best, self.likest))
 
 
 class Scale:
@@ -233,11 +233,18 @@ class Scale:
         return self.scores(picture.expand(self.truth.shape))
 
     def scores(self, pictures: Tensor) -> Scores:
-        """Score pictures of the test part."""
-        errors, likeness = squared(pictures, self.truth), similarity(pictures, self.truth)
-        return Scores(
-            float(errors.mean()), float(likeness.mean()), float(psnr(pictures, self.truth))
-        )
+        """Score pictures of the test part, a few at a time."""
+        sums = torch.zeros(3, dtype=torch.float64)
+        for found, truth in zip(
+            torch.split(pictures, AT_ONCE), torch.split(self.truth, AT_ONCE), strict=True
+        ):
+            means = (
+                squared(found, truth).mean(),
+                similarity(found, truth).mean(),
+                psnr(found, truth),
+            )
+            sums += len(truth) * torch.stack(means).double()
+        return Scores(*(sums / len(self.truth)).tolist())
 
     def accuracy(self, network: nn.Module) -> float:
         """Return the share of the test part that a network classifies right."""

@@ -14,7 +14,7 @@ from dpkit.sweep.partitionmemory import check_memory
 from dpkit.sweep.partitionnetworks import Networks
 from dpkit.sweep.partitionplot import partition_plot
 from dpkit.sweep.partitiontable import partition_facts, partition_lines
-from dpkit.sweep.perceived import SEEN
+from dpkit.sweep.perceived import spaced
 from dpkit.sweep.private import PRIVATE
 from dpkit.sweep.sharing import Shares
 from dpkit.sweep.shown_faces import OriginalFaces, original_faces
@@ -61,12 +61,13 @@ def partition_folder(request: PartitionRequest, voice: Voice) -> PartitionSweep:
     """
     measured = _Measured.of(request, voice)
     jobs = measured.jobs()
-    if request.plan.workers > 1 and len(jobs) > 1:
-        apart = partial(in_processes, workers=request.plan.workers, look=measured.look)
-        apart(partial(_trained_apart, request), list(request.plan.networks()))
-        apart(partial(_measured_apart, request), jobs)
-    else:
-        one_by_one(measured.measure, jobs, voice)
+    with measured.cells.alone():
+        if request.plan.workers > 1 and len(jobs) > 1:
+            apart = partial(in_processes, workers=request.plan.workers, look=measured.look)
+            apart(partial(_trained_apart, request), list(request.plan.networks()))
+            apart(partial(_measured_apart, request), jobs)
+        else:
+            one_by_one(measured.measure, jobs, voice)
     sweep = PartitionSweep(request, tuple(measured.case(job) for job in jobs))
     text = json.dumps(sweep.facts(), indent=2, sort_keys=True, allow_nan=False)
     measured.cells.write("sweep.json", text.encode() + b"\n")
@@ -113,15 +114,17 @@ class _Measured:
     def jobs(self) -> list[_Job]:
         """Return every case with its share of the time."""
         due = {where: len(self._due(where)) for where in self.plan.cases()}
-        processes = min(self.plan.workers, len(due))
-        share = self.plan.seconds * processes / max(1, sum(due.values()))
+        at_work = min(self.plan.workers, sum(many > 0 for many in due.values()))
+        share = self.plan.seconds * at_work / max(1, sum(due.values()))
         return [_Job(where, share * many) for where, many in due.items()]
 
     def look(self) -> None:
         """Say how far the sweep is; end it where the user wants to."""
-        asked = [(where, name) for where in self.plan.cases() for name in self.plan.names]
-        done = sum(self._kept(*each) is not None for each in asked)
-        self.voice.progress("sweeping: attackers", done, len(asked))
+        names = [
+            _cell(what, where) for where in self.plan.cases() for what in ("case", *self.plan.names)
+        ]
+        done = sum(self.cells.done(name) is not None for name in names)
+        self.voice.progress("sweeping: trainings", done, len(names))
         self.voice.safe_point()
 
     def network(self, where: Where) -> None:
@@ -182,7 +185,8 @@ class _Measured:
     @cached_property
     def _faces(self) -> OriginalFaces | None:
         """The faces of the test part, which all cases share."""
-        return original_faces(pixels_of(self.source, self.source.rows("test")[:SEEN]))
+        rows = self.source.rows("test")
+        return original_faces(pixels_of(self.source, rows[spaced(len(rows))]))
 
 
 def _cell(what: str, where: Where) -> str:

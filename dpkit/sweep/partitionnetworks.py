@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -49,11 +50,11 @@ class Networks:
         arrays = self._cells.arrays(name)
         if arrays is not None:
             return self._kept(recipe, seed, arrays)
-        supply = self.supply(name)
-        made = partitioned(recipe, self._source.geometry, seed, supply)
+        trained = recipe if recipe.is_defended else replace(recipe, split=1)
+        made = partitioned(trained, self._source.geometry, seed, self.supply(name))
         self._cells.keep(name, _arrays(made))
         CellCheckpoints(self._cells, name).end()
-        return made
+        return replace(made, network=made.network.at(recipe.split))
 
     def _kept(self, recipe: Recipe, seed: int, arrays: Arrays) -> Partitioned:
         geometry, images = self._source.geometry, self._source.images

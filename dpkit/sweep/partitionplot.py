@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dpkit.leakage.report.svg import BLUE, BROWN, INK, VIOLET, svg_bytes
+from dpkit.sweep.partitionsentences import likests
 from dpkit.sweep.partitiontable import by_setting
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def _draw(axes: Axes, cases: tuple[Case, ...]) -> None:
         accuracy = [
             float(np.mean([case.standing.accuracy for case in same])) for same in found.values()
         ]
-        likeness = [float(np.mean([case.likest.ssim for case in same])) for same in found.values()]
+        likeness = [float(np.mean([one.ssim for one in likests(same)] or [np.nan]))
+                    for same in found.values()]  # fmt: skip
         strengths = list(found)
         axes.plot(strengths, accuracy, color=colour, marker=mark, ls="-", markersize=4,
                   label=f"accuracy, split {split}")  # fmt: skip

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from dpkit.sweep.spread import spread
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dpkit.sweep.partition import Case
+    from dpkit.sweep.partition import Attacked, Case
 
     Setting = tuple[int, float]
     Settings = Mapping[Setting, Sequence[Case]]
@@ -23,12 +25,17 @@ if TYPE_CHECKING:
 WEAK: Final = "too weak to count"
 CUT: Final = "cut, a lower bound"
 WITHIN: Final = "less than the spread"
+ONE_SEED: Final = "of one seed, no verdict"
 
 
-def spread(numbers: Iterable[float], digits: int = 3) -> str:
-    """Return mean and standard deviation."""
-    found = list(numbers)
-    return f"{np.mean(found):.{digits}f} ± {math.sqrt(_variance(found)):.{digits}f}"
+def bests(cases: Iterable[Case]) -> list[Attacked]:
+    """Return the attackers of least error, of the cases in which one counts."""
+    return [case.best for case in cases if case.best is not None]
+
+
+def likests(cases: Iterable[Case]) -> list[Attacked]:
+    """Return the attackers of largest SSIM, of the cases in which one counts."""
+    return [case.likest for case in cases if case.likest is not None]
 
 
 def sentences(settings: Settings) -> list[str]:
@@ -58,7 +65,7 @@ def _accuracy(cases: Sequence[Case], plain: Sequence[float]) -> str:
     found = [case.standing.accuracy for case in cases]
     points = 100 * (float(np.mean(plain)) - float(np.mean(found)))
     change = f"{abs(points):.1f} points {'below' if points >= 0 else 'above'} the undefended"
-    remark = f", {WITHIN}" if _is_within(found, plain) else ""
+    remark = f", {WITHIN}" if len(found) > 1 and _is_within(found, plain) else ""
     return f"accuracy is {spread(found)}, {change}{remark}"
 
 
@@ -75,9 +82,11 @@ def _deeper(settings: Settings) -> list[str]:
 
 def _beside(cases: Sequence[Case], others: Sequence[Case]) -> str:
     """Say what the best attackers of one setting reach beside those of another."""
-    errors = [[case.best.mse for case in each] for each in (cases, others)]
-    likeness = [[case.likest.ssim for case in each] for each in (cases, others)]
     both = [*cases, *others]
+    if not all(case.counting for case in both):
+        return f"nothing is known, for no attacker counts in {_blind(both)} of {len(both)} cases"
+    errors = [[one.mse for one in bests(each)] for each in (cases, others)]
+    likeness = [[one.ssim for one in likests(each)] for each in (cases, others)]
     cut = "; unsettled, for a best attacker was cut" if not all(c.is_settled for c in both) else ""
     return (
         f"the best attacker reaches MSE {spread(errors[0], 4)} beside {spread(errors[1], 4)} "
@@ -86,8 +95,14 @@ def _beside(cases: Sequence[Case], others: Sequence[Case]) -> str:
     )
 
 
+def _blind(cases: Sequence[Case]) -> int:
+    return sum(not case.counting for case in cases)
+
+
 def _seen(found: Sequence[float], others: Sequence[float], *, more: int) -> str:
     """Say whether it sees more or less; `more` is the sign of a difference that shows more."""
+    if min(len(found), len(others)) == 1:
+        return ONE_SEED
     if _is_within(found, others):
         return WITHIN
     return "it sees more" if more * (np.mean(found) - np.mean(others)) > 0 else "it sees less"
@@ -96,7 +111,7 @@ def _seen(found: Sequence[float], others: Sequence[float], *, more: int) -> str:
 def _faces(settings: Settings) -> list[str]:
     said = []
     for (split, strength), cases in settings.items():
-        shown = [case.best.faces for case in cases if case.best.faces is not None]
+        shown = [one.faces for one in bests(cases) if one.faces is not None]
         originals = [case.standing.faces for case in cases if case.standing.faces is not None]
         if shown and originals:
             said.append(

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from dpkit.leakage.perceptual import NAME
-from dpkit.sweep.partitionsentences import CUT, WEAK, sentences, spread
+from dpkit.sweep.partitionsentences import CUT, WEAK, bests, likests, sentences
+from dpkit.sweep.spread import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from dpkit.sweep.partition import Case, Scores
+    from dpkit.sweep.partition import Attacked, Case, Scores
     from dpkit.types import Json
 
     Setting = tuple[int, float]
@@ -61,49 +62,56 @@ def _case_facts(case: Case) -> dict[str, Json]:
     best = case.best
     facts: dict[str, Json] = asdict(case)
     standing: Any = facts.pop("standing")
-    shown = {"perceptual": best.perceptual, "best_faces": best.faces}
-    return {**facts, **standing, "reprint": best.reprint, **shown}
+    shown: dict[str, Json] = {
+        "reprint": _of(best, "reprint"),
+        "perceptual": _of(best, "perceptual"),
+        "best_faces": _of(best, "faces"),
+    }
+    return {**facts, **standing, **shown}
+
+
+def _of(attacker: Attacked | None, figure: str) -> Any:
+    """Return one figure of an attacker, None where there is none."""
+    return None if attacker is None else getattr(attacker, figure)
 
 
 def _facts(found: list[Case]) -> Mapping[str, Json]:
     return {
         "accuracy": [case.standing.accuracy for case in found],
-        "mse": [case.best.mse for case in found],
-        "psnr": [case.best.psnr for case in found],
-        "ssim": [case.likest.ssim for case in found],
-        "perceptual": [case.best.perceptual for case in found],
-        "reprint": [case.best.reprint for case in found],
-        "faces": [case.best.faces for case in found],
+        "mse": [_of(case.best, "mse") for case in found],
+        "psnr": [_of(case.best, "psnr") for case in found],
+        "ssim": [_of(case.likest, "ssim") for case in found],
+        "perceptual": [_of(case.best, "perceptual") for case in found],
+        "reprint": [_of(case.best, "reprint") for case in found],
+        "faces": [_of(case.best, "faces") for case in found],
         "settled": [case.is_settled for case in found],
-        "attacker": [case.best.name for case in found],
+        "attacker": [_of(case.best, "name") for case in found],
     }
 
 
 def _best(setting: Setting, found: list[Case]) -> str:
-    names = ", ".join(sorted({_named(case) for case in found}))
+    best = bests(found)
+    names = ", ".join(sorted({_named(one) for one in best})) or f"all {WEAK}"
     shares = (
         spread(case.standing.accuracy for case in found),
         spread(case.standing.fine_tuned for case in found),
-        spread(case.best.reprint for case in found),
+        spread(one.reprint for one in best),
     )
-    reached = spread((case.best.mse for case in found), 4)
+    reached = spread((one.mse for one in best), 4)
     return (
         f"{setting[0]:>5} {setting[1]:>6g}  {' '.join(f'{share:>13}' for share in shares)}"
-        f"  {reached:>15} {spread((case.best.psnr for case in found), 1):>11}"
-        f" {spread(case.likest.ssim for case in found):>13}  {names}"
+        f"  {reached:>15} {spread((one.psnr for one in best), 1):>11}"
+        f" {spread(one.ssim for one in likests(found)):>13}  {names}"
     )
 
 
-def _named(case: Case) -> str:
-    marks = [
-        mark for mark, holds in ((CUT, not case.best.converged), (WEAK, case.best.is_weak)) if holds
-    ]
-    return f"{case.best.name} ({'; '.join(marks)})" if marks else case.best.name
+def _named(best: Attacked) -> str:
+    return best.name if best.converged else f"{best.name} ({CUT})"
 
 
 def _remarks(found: list[Case]) -> str:
-    seen = [case.best.perceptual for case in found if case.best.perceptual is not None]
-    shown = [case.best.faces for case in found if case.best.faces is not None]
+    seen = [one.perceptual for one in bests(found) if one.perceptual is not None]
+    shown = [one.faces for one in bests(found) if one.faces is not None]
     said = f", best attackers' {NAME} {spread(seen)}" if seen else ""
     return f"{said}, faces in {spread(shown)}" if shown else said
 

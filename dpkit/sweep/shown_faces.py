@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dpkit.leakage.faces import Faces, are_available, fitted_to
-from dpkit.sweep.perceived import SEEN
+from dpkit.sweep.perceived import spaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ SMALLEST: Final = 16  # pixels a side: on faces of 25x25 the detector still find
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OriginalFaces:
-    """Faces of the first originals.
+    """Faces of some originals.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class OriginalFaces:
     _faces: Faces
 
     def shown(self, pictures: Tensor) -> float:
-        """Return in which share of the first pictures [n,c,h,w] of 0 to 1 a face is found."""
+        """Return in which share of some pictures [n,c,h,w] of 0 to 1 a face is found."""
         return _share(self._faces.detect(_grey_levels(pictures)))
 
 
 def original_faces(truth: Tensor) -> OriginalFaces | None:
-    """Look for faces in the first originals [n,c,h,w] of 0 to 1.
+    """Look for faces in some originals [n,c,h,w] of 0 to 1.
 
     None where the extra `faces` is not installed, a side is below 16 pixels, or none is found.
     """
@@ -48,7 +48,8 @@ def original_faces(truth: Tensor) -> OriginalFaces | None:
 
 
 def _grey_levels(pictures: Tensor) -> NDArray[np.uint8]:
-    shown = np.clip(np.moveaxis(pictures[:SEEN].numpy(), 1, -1), 0, 1)
+    seen = pictures.numpy()[spaced(len(pictures))]
+    shown = np.clip(np.moveaxis(seen, 1, -1), 0, 1)
     levels: NDArray[np.uint8] = np.rint(255 * shown).astype(np.uint8)
     return levels
 

@@ -39,7 +39,7 @@ class Provided:
     Parameters
     ----------
     digest
-        Of their files and parts.
+        Of their files, parts, classes and groups.
     reading
         The rule by which they are read (`readers.rule.ReadRule`), by name.
     """
@@ -89,7 +89,8 @@ def provided(source: Path, split: Split, read: ReadOptions, seed: int, voice: Vo
     parts = tuple(PARTS[index] for index in indices)
     classes = tuple(sorted(index for index, _ in targets.classes))
     images = SourceImages(FolderSource(source, rule), rows, classes, parts, group_rows(rows).index)
-    files = digest(rows.sha256.tobytes(), repr(parts).encode())
+    told = (images.labels.tobytes(), images.groups.tobytes(), repr(targets.classes).encode())
+    files = digest(rows.sha256.tobytes(), repr(parts).encode(), *told)
     found = Provided(images, rule.geometry, files, rule.to_json())
     tested = len(found.rows("test"))
     if tested < LEAST_TESTED:

@@ -10,8 +10,13 @@ import os
 import signal
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Final, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from dpkit.errors import DpkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +45,8 @@ def in_processes(
     ------
     Exception
         The first that a job raised; the others were ended.
+    DpkitError
+        A process was ended by the system.
     """
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
     futures = [pool.submit(work, job) for job in jobs]
@@ -50,6 +57,11 @@ def in_processes(
             for future in done:
                 future.result()
             look()
+    except BrokenProcessPool:
+        raise DpkitError(
+            "the system ended a process of this sweep, most likely for want of memory",
+            remedy="give fewer --workers: the same command then goes on where it was",
+        ) from None
     except BaseException:
         for process in list(pool._processes.values()):  # noqa: SLF001 (the pool has no way to end a job)
             process.terminate()
@@ -62,7 +74,7 @@ def one_by_one(work: Callable[[Job], None], jobs: Sequence[Job], voice: Voice) -
     """Do all jobs in this process, on one thread."""
     from dpkit.training.encoding import one_thread  # noqa: PLC0415 (loads torch, which not every job needs)
 
-    with one_thread():
+    with one_thread(), threadpool_limits(1):
         for job in jobs:
             voice.safe_point()
             work(job)

@@ -7,6 +7,7 @@ import skimage.metrics
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.perceptual import is_at_hand
 from dpkit.sweep.attackers import Encoded, Exam, attacked, guesses, quality
+from dpkit.sweep.perceived import SEEN, spaced
 from dpkit.types import Geometry
 from tests.conftest import PHOTOGRAPHS, crop
 
@@ -71,3 +72,12 @@ def test_a_guess_knows_the_pictures_learned_from_and_no_others(pixels):
     mean = np.broadcast_to(pairs.pixels.mean(axis=0), targets.pixels.shape)
     assert found["mean image"] == quality(targets.pixels, mean, 255)
     assert found["constant image"].psnr <= found["mean image"].psnr + 0.5
+
+
+def test_pictures_that_are_looked_at_are_of_every_class():
+    rows = spaced(1000)
+    assert len(rows) == SEEN
+    assert rows[0] == 0
+    assert rows[-1] == 999
+    assert np.diff(rows).max() <= 4
+    assert spaced(5).tolist() == [0, 1, 2, 3, 4]

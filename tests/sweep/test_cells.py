@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dpkit.errors import UsageError
+from dpkit.errors import LockedError, UsageError
 from dpkit.sweep.cells import CellCheckpoints, Cells, number_name
 
 ASKED = {"images": "abc", "seed": 0}
@@ -39,6 +39,20 @@ def test_a_folder_of_another_sweep_or_of_something_else_is_refused(tmp_path):
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(UsageError, match="holds no sweep"):
         Cells(tmp_path / "mine", ASKED)
+
+
+def test_what_a_kill_leaves_before_the_note_is_no_other_sweep(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / ".asked.json.partial").write_text("{")
+    Cells(tmp_path / "sweep", ASKED)
+
+
+def test_two_sweeps_never_write_one_folder(tmp_path):
+    first, second = Cells(tmp_path / "sweep", ASKED), Cells(tmp_path / "sweep", ASKED)
+    with first.alone(), pytest.raises(LockedError, match="another run is writing"), second.alone():
+        pass
+    with second.alone():
+        pass
 
 
 def test_a_checkpoint_comes_back_and_goes(tmp_path):

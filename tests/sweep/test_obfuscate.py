@@ -8,7 +8,7 @@ from PIL import Image
 from dpkit.errors import UsageError
 from dpkit.sanitizers.obfuscate import Obfuscate
 from dpkit.sweep.attackers import Quality
-from dpkit.sweep.obfuscate import ObfuscateSweep, Swept
+from dpkit.sweep.obfuscate import ObfuscateSweep, Swept, can_go_on
 from dpkit.sweep.obfuscated import lines_of
 from dpkit.sweep.obfuscatedplot import obfuscated_plot
 from dpkit.sweep.obfuscatedtable import obfuscated_facts, obfuscated_table, sentences
@@ -188,8 +188,8 @@ def test_what_the_defence_takes_is_counted_seed_by_seed_and_unsettled_between_lo
     }
     (said,) = [line for line in sentences(swept(attacks)) if "takes" in line]
     assert said == (
-        "λ 0.1 takes 2.0 ± 4.2 dB from the best attacker (less is recovered in 1 of 2 seeds) and "
-        "5.0 ± 0.0 points of accuracy."
+        "λ 0.1 takes 2.0 ± 4.2 dB from the best attacker (less is recovered in 1 of 2 repetitions) "
+        "and 5.0 ± 0.0 points of accuracy."
     )
     attacks[0.1, "mlp"] = [found(15.0, converged=0.0), found(19.0)]
     (said,) = [line for line in sentences(swept(attacks)) if "takes" in line]
@@ -246,6 +246,26 @@ def test_both_sweeps_name_the_lambda_that_is_wrong(invoke, folder, kind):
     assert "'nan' of --lambda '0.1,nan' is no number" in invoke(*words, "0.1,nan", code=2).err
     too_much = invoke(*words, "0.1,2000000", code=2).err
     assert "--lambda 2000000.0 is not within 0 to 1" in too_much
+
+
+def test_pairs_beyond_memory_are_left_out_and_said(invoke, folder, monkeypatch):
+    monkeypatch.setattr("dpkit.sweep.obfuscate.MOST_BYTES", 4 * (3 * 256 + 4 * 16 * 2) * (22 + 20))
+    words = ("sweep", "obfuscate", folder, *WORDS, "--attackers", "ridge", "--seeds", 1)
+    ran = invoke(*words, "--targets", 20, "--workers", 1, "--json")
+    assert "attackers learn from 22 pairs: more do not fit into memory" in ran.err
+    assert ran.json["pairs"] == 22
+
+
+def test_stacks_that_leave_no_map_are_refused_before_anything_is_made(invoke, folder, tmp_path):
+    ran = invoke("sweep", "obfuscate", folder, *WORDS, "--size", 8, "--stacks", 4, code=2)
+    assert "4 stacks leave no map of 8x8 pixels" in ran.err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_an_attacker_that_took_all_its_steps_is_not_trained_again():
+    assert can_go_on(found(12.0, converged=0.0) | {"steps": 900.0})
+    assert not can_go_on(found(12.0, converged=0.0) | {"steps": 20_000.0})
+    assert can_go_on({"psnr": None})
 
 
 def test_a_folder_without_a_test_part_is_refused_with_a_remedy(invoke, images):

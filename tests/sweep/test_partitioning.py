@@ -12,7 +12,7 @@ from dpkit.nets.attackers import ATTACKERS
 from dpkit.plan import Split
 from dpkit.sanitizers.partition import Partition
 from dpkit.sweep import partitioning, partitionmemory, partitionnetworks, sharing
-from dpkit.sweep.cells import Cells
+from dpkit.sweep.cells import CellCheckpoints, Cells
 from dpkit.sweep.partitioning import partition_folder
 from dpkit.sweep.partitionplan import PartitionPlan, PartitionRequest
 from dpkit.training import partitioned as partitionedtraining
@@ -123,6 +123,22 @@ def test_without_a_defence_the_split_point_has_no_part_in_the_training(network, 
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_an_undefended_training_goes_on_whatever_split_is_asked_for_then(asked, monkeypatch):
+    saved = CellCheckpoints.save
+
+    def stop_after_saving(self, *state):
+        saved(self, *state)
+        raise KeyboardInterrupt
+
+    plan = replace(PLAN, strengths=(0.0,), splits=(3,), attackers=("attacker 1",))
+    with monkeypatch.context() as stopped:
+        stopped.setattr(CellCheckpoints, "save", stop_after_saving)
+        with pytest.raises(KeyboardInterrupt):
+            partition_folder(replace(asked, plan=plan), Voice())
+    again = replace(asked, plan=replace(plan, splits=(1, 3)))
+    assert len(partition_folder(again, Voice()).cases) == 2
+
+
 @pytest.mark.slow
 def test_the_undefended_networks_of_a_seed_are_one_and_any_other_is_its_own(asked):
     plan = replace(PLAN, splits=(1, 2), strengths=(0.0, 5.0), attackers=("attacker 1",))
@@ -137,10 +153,12 @@ def test_an_attacker_without_time_is_the_mean_image_until_it_is_tried_again(aske
     monkeypatch.setattr(sharing, "LEAST", 0.0)
     plan = replace(PLAN, seconds=0.0)
     (case,) = partition_folder(replace(asked, plan=plan), Voice()).cases
-    assert case.best.steps == 0
-    assert case.best.is_weak
-    assert not case.best.converged
-    assert case.best.mse == pytest.approx(case.standing.mean_image.mse, rel=0.01)
+    assert case.best is None
+    for each in case.attackers:
+        assert each.steps == 0
+        assert each.is_weak
+        assert not each.converged
+        assert each.mse == pytest.approx(case.standing.mean_image.mse, rel=0.01)
     (kept,) = partition_folder(replace(asked, plan=PLAN), Voice()).cases
     assert kept == case
     (again,) = partition_folder(replace(asked, plan=replace(PLAN, retries_cut=True)), Voice()).cases

@@ -47,6 +47,17 @@ def test_a_difference_counts_only_where_it_is_above_the_spread(errors, verdict):
     assert found.count(f"({verdict})") == 2  # MSE and SSIM
 
 
+def test_one_seed_gives_no_verdict():
+    found = the("beside λ 0", said(of(1, 0.0, [0.02]), of(1, 20.0, [0.03])))
+    assert found.count("(of one seed, no verdict)") == 2
+
+
+def test_where_every_attacker_is_weak_nothing_is_said_to_be_hidden():
+    blind = of(1, 20.0, [0.05, 0.05], is_weak=True)
+    found = the("beside λ 0", said(of(1, 0.0, [0.02, 0.02]), blind))
+    assert found.endswith("nothing is known, for no attacker counts in 2 of 4 cases.")
+
+
 def test_a_deeper_split_is_compared_with_the_one_before_it():
     found = said(of(1, 0.0, [0.02, 0.02]), of(2, 0.0, [0.03, 0.03]), of(4, 0.0, [0.03, 0.03]))
     assert "(it sees less)" in the("split 2 beside split 1", found)
@@ -72,4 +83,4 @@ def test_faces_are_said_beside_those_of_the_originals_where_they_were_counted():
     assert not any("face" in line for line in said([case]))
     seen = replace(case.attackers[0], faces=0.25)
     case = replace(case, standing=replace(case.standing, faces=0.9), attackers=(seen,))
-    assert "a face is found in 0.250 ± 0.000" in the("0.900 of the originals", said([case]))
+    assert "a face is found in 0.250 of" in the("0.900 of the originals", said([case]))

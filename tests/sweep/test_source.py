@@ -44,6 +44,16 @@ def test_every_other_reading_is_another_sweep(folder):
     assert len(set(asked)) == len(READINGS)
 
 
+def test_the_same_files_under_other_classes_are_another_sweep(folder):
+    before = provided(folder, SPLIT, READINGS[0], 0, Voice())
+    moved = sorted((folder / "class1").iterdir())[-5:]
+    for number, path in enumerate(moved):
+        path.rename(folder / "class0" / f"0{number}.png")
+    after = provided(folder, SPLIT, READINGS[0], 0, Voice())
+    assert before.images.labels.sum() != after.images.labels.sum()
+    assert before.asked() != after.asked()
+
+
 def test_a_partition_sweep_of_another_size_does_not_get_the_first_ones_figures(
     folder, tmp_path, monkeypatch
 ):

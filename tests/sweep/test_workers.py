@@ -1,6 +1,7 @@
 """Jobs in processes: all are done, the first error is told, and none outlives its sweep."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dpkit.errors import UsageError
+from dpkit.errors import DpkitError, UsageError
 from dpkit.sweep.workers import in_processes
 
 
@@ -27,6 +28,10 @@ def sleep(folder, job):
     time.sleep(60)
 
 
+def vanish(_job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def ignore():
     pass
 
@@ -42,6 +47,11 @@ def test_an_error_of_a_job_is_the_sweeps():
     with pytest.raises(UsageError, match="job 1 cannot be done; give another") as told:
         in_processes(refuse, [1], 2, ignore)
     assert told.value.remedy == "give another"
+
+
+def test_a_process_that_the_system_ends_is_told_with_a_remedy():
+    with pytest.raises(DpkitError, match="want of memory; give fewer --workers"):
+        in_processes(vanish, [1], 1, ignore)
 
 
 def test_a_sweep_that_is_stopped_leaves_no_process_behind(tmp_path):
