@@ -1,7 +1,7 @@
 """Where a long fit leaves its state: sealed under the keystore, in the user's state folder.
 
-A checkpoint belongs to one request over one set of files with their labels and parts. It holds the
-seed that was drawn for the key, so that the fit which goes on is the fit that was begun.
+A checkpoint belongs to one request over one set of files with their labels and parts. It holds
+the seed that was drawn for the key, so that the fit which goes on is the fit that was begun.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from dpkit.errors import DpkitError, UnlockError, UsageError
+from dpkit.errors import UnlockError, UsageError
 from dpkit.nets.answers import probabilities_of
 from dpkit.nets.cut import Cut, logits_through, one_thread
 from dpkit.nets.named import build_network
@@ -172,25 +172,6 @@ def _network_in_key(key: Key, name: str, normalize: str) -> nn.Module:
     words = json.loads(key.array(WORDS).tobytes())
     arrays = {held: key.array(_WEIGHT.format(i)) for i, held in enumerate(words["names"])}
     return _built(arrays, words["metadata"], name, normalize)
-
-
-def finite(maps: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return maps in the released type.
-
-    Raises
-    ------
-    DpkitError
-        A value is no number, or beyond the type's range.
-    """
-    with np.errstate(over="ignore"):
-        values = maps.astype(dtype)
-    if not np.isfinite(values).all():
-        is_narrow = bool(np.isfinite(maps).all())
-        raise DpkitError(
-            f"a value of the feature map is no number in {dtype}",
-            remedy="use --dtype float32" if is_narrow else "see --normalize and the weights",
-        )
-    return values
 
 
 def _built(

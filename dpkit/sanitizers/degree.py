@@ -21,8 +21,8 @@ import numpy as np
 
 from dpkit.errors import UsageError
 from dpkit.kernels.hold import hold
-from dpkit.sanitizers.asked import finite
 from dpkit.sanitizers.hold_words import SAMPLE, SHARE
+from dpkit.training.encoding import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

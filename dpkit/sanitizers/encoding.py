@@ -37,6 +37,7 @@ MOST_CLASSES: Final = 65_536  # as many as the readers tell apart
 FLOAT_BYTES: Final = 4
 _TILE_BYTES: Final = 2**22  # 4 MiB of values at once
 _TILE_IMAGES: Final = 256
+_TRIED: Final = 256  # deciding images that a new key must be able to encode
 
 
 class Learned(Protocol):
@@ -112,7 +113,7 @@ class EncodingSanitizer(ImageSanitizer, ABC):
         UsageError
             There are no labelled images, or too few or of too few classes.
         DpkitError
-            The training ended in weights that are no numbers.
+            The training ended in weights that are no numbers, or in maps beyond the type.
         """
         from dpkit.training.draws import seed_of  # noqa: PLC0415 (loads torch, not for --help)
 
@@ -121,7 +122,9 @@ class EncodingSanitizer(ImageSanitizer, ABC):
         learned, weights = self.train(geometry, seed_of(derive(seed, self.name)), supply)
         supply.voice.notice(learned.sentence())
         trained, deciding = learned.trained, len(learned.rows.deciding)
-        return Key(seed, weights | curve_arrays(trained.curve, trained.best_epoch, deciding))
+        key = Key(seed, weights | curve_arrays(trained.curve, trained.best_epoch, deciding))
+        self._try(key, geometry, supply, learned.rows.deciding)
+        return key
 
     def values_dtype(self, geometry: Geometry) -> np.dtype[Any]:  # noqa: ARG002 (the protocol's signature)
         """Return float16 or float32."""
@@ -141,6 +144,11 @@ class EncodingSanitizer(ImageSanitizer, ABC):
         ----------
         out
             [n,*values_shape] of `values_dtype`, C-contiguous; where given, it receives the values.
+
+        Raises
+        ------
+        DpkitError
+            A value is beyond its type.
         """
         from dpkit.training.encoding import encode  # noqa: PLC0415 (loads torch, not for --help)
 
@@ -165,6 +173,27 @@ class EncodingSanitizer(ImageSanitizer, ABC):
     def training_curve(self, key: Key) -> TrainingCurve | None:
         """Return the columns by epoch."""
         return curve_of(key, self.columns)
+
+    def _try(
+        self, key: Key, geometry: Geometry, supply: Supply, deciding: NDArray[np.int64]
+    ) -> None:
+        """Encode some deciding images of all classes, so that a value beyond its type is met now.
+
+        Raises
+        ------
+        DpkitError
+            One was met.
+        """
+        from dpkit.training.encoding import encode  # noqa: PLC0415 (loads torch, not for --help)
+        from dpkit.training.pictures import images_of  # noqa: PLC0415 (same)
+
+        images, network = images_of(supply), _network(key, self, geometry)
+        chosen = deciding[:: -(-len(deciding) // _TRIED)]
+        size = self.tile_images(geometry)
+        for start in range(0, len(chosen), size):
+            rows = chosen[start : start + size]
+            values = self.room(len(rows), geometry, None)
+            encode(network, images.pixels(rows), geometry.peak, values)
 
 
 @once_per_key

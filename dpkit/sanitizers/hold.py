@@ -235,7 +235,7 @@ class Hold(ImageSanitizer):
         """
         if not self.layer:
             return self.plain(pixels, geometry)
-        from dpkit.sanitizers.asked import finite  # noqa: PLC0415 (loads torch, not for --help)
+        from dpkit.training.encoding import finite  # noqa: PLC0415 (loads torch, not for --help)
 
         maps = self._asked(key, geometry).plain(pixels)
         if maps.shape[1:] != self.map_shape:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dpkit.errors import UsageError
+from dpkit.errors import DpkitError, UsageError
 from dpkit.nets.bipartite import BIPARTITE, WIDTHS
 from dpkit.nets.bipartite import SPLITS as STAGES
 from dpkit.sanitizers.partition import SPLITS, Partition
@@ -156,6 +156,19 @@ def test_the_distance_of_the_best_defender_grows_with_lambda(distance, strength)
         curve = sanitizer.fit(GEOMETRY, SEED, Supply(images=blended())).array("curve")
         reached.append(curve[-1, 4])
     assert reached[1] > 1.2 * reached[0]
+
+
+def test_maps_beyond_the_released_type_end_the_fit_before_anything_is_written(monkeypatch):
+    train = Partition.train
+
+    def exploded(self, *given):
+        made, weights = train(self, *given)
+        return made, {name: 1e5 * array for name, array in weights.items()}
+
+    monkeypatch.setattr(Partition, "train", exploded)
+    with pytest.raises(DpkitError, match="use --dtype float32"):
+        small(epochs=1).fit(GEOMETRY, SEED, supplied())
+    small(epochs=1, dtype="float32").fit(GEOMETRY, SEED, supplied())
 
 
 def test_the_network_learns_its_task():

@@ -249,7 +249,7 @@ def test_both_sweeps_name_the_lambda_that_is_wrong(invoke, folder, kind):
 
 
 def test_pairs_beyond_memory_are_left_out_and_said(invoke, folder, monkeypatch):
-    monkeypatch.setattr("dpkit.sweep.obfuscate.MOST_BYTES", 4 * (3 * 256 + 4 * 16 * 2) * (22 + 20))
+    monkeypatch.setattr("dpkit.sweep.obfuscate.MOST_BYTES", 4 * (3 * 256 + 4 * 16) * (22 + 20))
     words = ("sweep", "obfuscate", folder, *WORDS, "--attackers", "ridge", "--seeds", 1)
     ran = invoke(*words, "--targets", 20, "--workers", 1, "--json")
     assert "attackers learn from 22 pairs: more do not fit into memory" in ran.err

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from dpkit.errors import DpkitError
 from dpkit.training.encoding import encode, one_thread
 
 
@@ -33,6 +34,20 @@ def test_values_are_the_networks_and_rounded_to_the_type_asked_for(network):
         expected = network(torch.from_numpy(np.moveaxis(pixels, -1, 1) / np.float32(255)))
     assert np.allclose(encoded(network, pixels), expected.numpy(), atol=1e-5)
     assert np.allclose(encoded(network, pixels, np.float16), expected.numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pixel", "dtype", "remedy"),
+    [(7e4, np.float16, "--dtype float32"), (np.inf, np.float16, "anew"), (np.nan, "f4", "anew")],
+)
+def test_a_value_beyond_the_type_is_refused_with_what_would_help(pixel, dtype, remedy):
+    class Constant(nn.Module):
+        def forward(self, images):
+            return torch.full_like(images, pixel)
+
+    pixels, out = np.zeros((1, 2, 2, 3), np.uint8), np.empty((1, 3, 2, 2), dtype)
+    with pytest.raises(DpkitError, match=remedy):
+        encode(Constant(), pixels, 255, out)
 
 
 def test_the_threads_of_the_caller_are_given_back():
