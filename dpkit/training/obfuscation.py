@@ -31,6 +31,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from dpkit.errors import UsageError
 from dpkit.nets import RECONSTRUCTORS
+from dpkit.nets.attackers import FromMean
 from dpkit.nets.devices import device_at_hand
 from dpkit.nets.obfuscator import maps_shape, obfuscator_and_classifier, xavier
 from dpkit.training.draws import torch_draws
@@ -113,19 +114,6 @@ class Obfuscation:
             f"trained {self.trained.epochs} epochs; epoch {self.trained.best_epoch + 1} is kept, "
             f"with accuracy {accuracy:.3f}{beside} on {self.judged_on}"
         )
-
-
-class FromMean(nn.Module):
-    """A reconstructor whose pictures lie within 0 to 1 and begin as the mean image."""
-
-    def __init__(self, network: nn.Module, mean: Tensor) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("start", torch.logit(mean.clamp(DARKEST, 1 - DARKEST)))
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return pictures."""
-        return torch.sigmoid(self.get_buffer("start") + self.network(maps))
 
 
 class ObfuscatorLearner:
@@ -279,7 +267,7 @@ def _learner(
             in_shape=maps, out_shape=shape, width=maps[0]
         ).apply(_xavier_but_zeros)
     guess = guess_of(mean, pictures, rows.deciding)
-    reconstructor = FromMean(inner, mean.cpu())
+    reconstructor = FromMean(inner, mean.cpu(), DARKEST)
     for network in (encoder, classifier, reconstructor):
         network.to(pictures.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it; a third faster

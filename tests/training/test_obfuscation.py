@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from dpkit.nets.attackers import FromMean
 from dpkit.training import obfuscation
 from dpkit.training.loop import Batch, Trained
-from dpkit.training.obfuscation import FromMean, Obfuscation, Recipe, _learner, guess_of, psnr
+from dpkit.training.obfuscation import Obfuscation, Recipe, _learner, guess_of, psnr
 from dpkit.training.pictures import Pictures, split
 from dpkit.training.state import arrays_of
 from dpkit.types import Geometry
