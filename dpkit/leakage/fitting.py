@@ -35,7 +35,7 @@ BATCH: Final = 32
 STEPS_A_ROUND: Final = 20  # at the least
 PATIENCE: Final = 4  # rounds without an improvement until the rate falls
 DROPS: Final = 2  # of the rate, to a third each
-IMPROVEMENT: Final = 0.998  # a loss below this share of the best one is better
+IMPROVEMENT: Final = 0.998  # a loss below this share of that of the last improvement is one
 MOST_STEPS: Final = {True: 20_000, False: 1_500}  # full and quick
 AT_ONCE: Final = 64  # examples that are evaluated together
 
@@ -147,7 +147,7 @@ class _Run:
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=rate)
         self.generator = _generator(effort.seed)
         self.steps = self.stale = self.drops = 0
-        self.best = self._held_out_loss()
+        self.best = self.reference = self._held_out_loss()
         self.state = copy.deepcopy(self.network.state_dict())
 
     def go(self, rounds: int, until: float, steps: int = MOST_STEPS[True]) -> None:
@@ -199,7 +199,9 @@ class _Run:
     def _judge(self) -> None:
         """Keep the state if it is the best; else lower the rate when it has been so for long."""
         loss = self._held_out_loss()
-        self.stale = 0 if loss < IMPROVEMENT * self.best else self.stale + 1
+        self.stale += 1
+        if loss < IMPROVEMENT * self.reference:
+            self.stale, self.reference = 0, loss
         if loss < self.best:
             self.best, self.state = loss, copy.deepcopy(self.network.state_dict())
         if self.stale < PATIENCE:

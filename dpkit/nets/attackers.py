@@ -84,14 +84,16 @@ class FromMean(nn.Module):
         Values [n,…] → pictures [n,c,h,w].
     mean
         [c,h,w].
+    darkest
+        How near to 0 and 1 the picture may start, above 0: a logit must be finite.
     """
 
     mean: Tensor
 
-    def __init__(self, reconstructor: nn.Module, mean: Tensor) -> None:
+    def __init__(self, reconstructor: nn.Module, mean: Tensor, darkest: float = DARKEST) -> None:
         super().__init__()
         self.reconstructor = reconstructor
-        self.register_buffer("mean", torch.logit(mean, eps=DARKEST))
+        self.register_buffer("mean", torch.logit(mean, eps=darkest))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return pictures [n,c,h,w] within 0 to 1."""

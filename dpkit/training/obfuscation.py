@@ -31,10 +31,11 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from dpkit.errors import UsageError
 from dpkit.nets import RECONSTRUCTORS
+from dpkit.nets.attackers import FromMean
 from dpkit.nets.devices import device_at_hand
 from dpkit.nets.obfuscator import maps_shape, obfuscator_and_classifier, xavier
 from dpkit.training.draws import torch_draws
-from dpkit.training.loop import Schedule, Trained, train
+from dpkit.training.loop import AT_ONCE, Schedule, Trained, train
 from dpkit.training.pictures import (
     Pictures,
     beside_guess,
@@ -47,6 +48,8 @@ from dpkit.training.pictures import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch.optim import Optimizer
 
     from dpkit.nets.obfuscator import ObfuscatedClassifier, Obfuscator
@@ -100,29 +103,17 @@ class Obfuscation:
     trained: Trained
     rows: Split
     judged_on: str  # the deciding images, in words
+    has_adversary: bool
 
     def sentence(self) -> str:
         """Say how the training ended, for the provider."""
         chosen = self.trained.curve[self.trained.best_epoch]
         accuracy, _, quality = chosen[len(ObfuscatorLearner.said) :]
+        beside = f" and PSNR {quality:.1f} dB of its own adversary" if self.has_adversary else ""
         return (
             f"trained {self.trained.epochs} epochs; epoch {self.trained.best_epoch + 1} is kept, "
-            f"with accuracy {accuracy:.3f} and PSNR {quality:.1f} dB of its own adversary on "
-            f"{self.judged_on}"
+            f"with accuracy {accuracy:.3f}{beside} on {self.judged_on}"
         )
-
-
-class FromMean(nn.Module):
-    """A reconstructor whose pictures lie within 0 to 1 and begin as the mean image."""
-
-    def __init__(self, network: nn.Module, mean: Tensor) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("start", torch.logit(mean.clamp(DARKEST, 1 - DARKEST)))
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Return pictures."""
-        return torch.sigmoid(self.get_buffer("start") + self.network(maps))
 
 
 class ObfuscatorLearner:
@@ -243,7 +234,8 @@ def obfuscated(recipe: Recipe, geometry: Geometry, seed: int, supply: Supply) ->
             "the training came to no finite loss", remedy="give a smaller --lambda, or more images"
         )
     encoder, classifier = learner.encoder.cpu(), learner.classifier.cpu()
-    return Obfuscation(encoder, classifier, trained, rows, beside_guess(images, rows))
+    judged_on = beside_guess(images, rows)
+    return Obfuscation(encoder, classifier, trained, rows, judged_on, bool(recipe.weight))
 
 
 def empty_networks(
@@ -274,13 +266,21 @@ def _learner(
         inner = RECONSTRUCTORS[recipe.reconstructor](
             in_shape=maps, out_shape=shape, width=maps[0]
         ).apply(_xavier_but_zeros)
-    deciding = pictures.images(rows.deciding[:1000])
-    guess = float(psnr(mean.expand_as(deciding), deciding))
-    reconstructor = FromMean(inner, mean.cpu())
+    guess = guess_of(mean, pictures, rows.deciding)
+    reconstructor = FromMean(inner, mean.cpu(), DARKEST)
     for network in (encoder, classifier, reconstructor):
         network.to(pictures.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it; a third faster
     return ObfuscatorLearner(encoder, classifier, reconstructor, recipe, guess)
+
+
+def guess_of(mean: Tensor, pictures: Pictures, rows: NDArray[np.int64]) -> float:
+    """Return the PSNR of the mean image [c,h,w] on all images of some rows, in decibels."""
+    total = 0.0
+    for start in range(0, len(rows), AT_ONCE):
+        images = pictures.images(rows[start : start + AT_ONCE])
+        total += len(images) * float(psnr(mean.expand_as(images), images))
+    return total / len(rows)
 
 
 def _xavier_but_zeros(module: nn.Module) -> None:

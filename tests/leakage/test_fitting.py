@@ -54,6 +54,27 @@ def test_no_time_for_one_step_is_said_to_be_no_time():
         fit(lesson(), Effort(seconds=-1.0))
 
 
+def after(monkeypatch, losses):
+    """Return a run whose held-out losses were these, the first before any round."""
+    coming = iter(losses)
+    monkeypatch.setattr(fitting._Run, "_held_out_loss", lambda _: next(coming))
+    run = fitting._Run(lesson(), 1e-3, Effort())
+    for _ in losses[1:]:
+        run._judge()
+    return run
+
+
+def test_a_slow_but_steady_fall_is_no_standstill(monkeypatch):
+    run = after(monkeypatch, [0.9985**n for n in range(41)])
+    assert run.drops == 0
+    assert run.best == pytest.approx(0.9985**40)
+
+
+def test_a_loss_that_stays_or_hardly_falls_stands_still(monkeypatch):
+    for fall in (1.0, 0.9998):
+        assert after(monkeypatch, [fall**n for n in range(20)]).has_converged
+
+
 def test_a_tenth_is_held_out_and_in_no_other_part():
     learned, held_out = split(57, 1)
     assert len(held_out) == 5

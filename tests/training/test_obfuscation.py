@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from dpkit.training.loop import Batch
-from dpkit.training.obfuscation import FromMean, Recipe, _learner, psnr
+from dpkit.nets.attackers import FromMean
+from dpkit.training import obfuscation
+from dpkit.training.loop import Batch, Trained
+from dpkit.training.obfuscation import Obfuscation, Recipe, _learner, guess_of, psnr
 from dpkit.training.pictures import Pictures, split
 from dpkit.training.state import arrays_of
 from dpkit.types import Geometry
@@ -76,6 +78,25 @@ def test_an_untrained_reconstructor_answers_with_the_mean_image():
     assert torch.allclose(found, found[:1].expand_as(found), atol=1e-6)
     assert isinstance(learner.reconstructor, FromMean)
     assert float(psnr(found, batch.images)) == pytest.approx(learner.guess, abs=1.0)
+
+
+def test_the_guess_is_of_all_deciding_images(monkeypatch):
+    monkeypatch.setattr(obfuscation, "AT_ONCE", 5)
+    images = striped(GEOMETRY)
+    pictures = Pictures(images, GEOMETRY.peak, torch.device("cpu"))
+    rows, mean = np.arange(17), torch.full((3, 16, 16), 0.4)
+    shown = pictures.images(rows)
+    expected = float(psnr(mean.expand_as(shown), shown))
+    assert guess_of(mean, pictures, rows) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("has_adversary", [True, False])
+def test_the_adversarys_psnr_is_told_only_where_one_was_trained(has_adversary):
+    curve = np.array([[1.0, 12.0, 0.0, 0.5, 1.0, 12.1]], np.float32)
+    trained = Trained(("",) * 6, curve, 0)
+    made = Obfuscation(None, None, trained, None, "9 images", has_adversary)
+    assert ("12.1 dB of its own adversary" in made.sentence()) == has_adversary
+    assert made.sentence().endswith(" on 9 images")
 
 
 def test_an_epoch_of_the_warmup_cannot_count():
