@@ -9,7 +9,7 @@ K        first_conv   the developer's own first layer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dpkit.errors import UsageError
@@ -42,7 +42,7 @@ class PublicImages:
         the encoder can be asked); else None.
     """
 
-    pixels: NDArray[Any]
+    pixels: NDArray[Any] = field(repr=False)
     kind: Literal["same", "other"]
     labels: NDArray[np.int64] | None = None
     values: NDArray[Any] | None = None
@@ -55,8 +55,8 @@ class PublicImages:
 class KnownPairs:
     """Images of the release that the adversary knows: `pixels` [k,h,w,c], `values` [k,c,h,w]."""
 
-    pixels: NDArray[Any]
-    values: NDArray[Any]
+    pixels: NDArray[Any] = field(repr=False)
+    values: NDArray[Any] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -5,7 +5,7 @@ A function that writes to a release takes a `SanitizedBatch`; nothing but a sani
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -103,8 +103,8 @@ class ImageBatch:
     sanitizer that mixes, `company` is its shard and `places` int64 [n] where in it these rows are.
     """
 
-    pixels: NDArray[Any]
-    targets: NDArray[Any]
+    pixels: NDArray[Any] = field(repr=False)
+    targets: NDArray[Any] = field(repr=False)
     ids: NDArray[np.bytes_]
     groups: NDArray[np.bytes_]
     company: Company | None = None

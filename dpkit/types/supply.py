@@ -25,7 +25,7 @@ class Weights:
     `metadata` is what the file says of itself, as text.
     """
 
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     sha256: str
     metadata: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ knows. Released values are put on one scale for each channel, pixels on 0 to 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -38,9 +38,9 @@ class Examples:
         pairs.
     """
 
-    pixels: Floats
-    values: Floats
-    targets: Floats
+    pixels: Floats = field(repr=False)
+    values: Floats = field(repr=False)
+    targets: Floats = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels)
