@@ -73,7 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         given.run(given)
-    except DpkitError as error:
+    except (DpkitError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 

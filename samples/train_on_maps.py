@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from dpkit.developer import ReleaseDataset, remote_part
+from dpkit.errors import DpkitError
 from dpkit.release.tree import REMOTE
 
 
@@ -130,4 +131,7 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DpkitError as error:
+        raise SystemExit(str(error)) from None
