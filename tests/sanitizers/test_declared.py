@@ -104,7 +104,7 @@ def test_limits_are_said_in_words():
         ("hold", '{"tried": [5]}', "--tried 5 is not 3 numbers"),
         ("pixelate", '{"epsilon": Infinity}', "--epsilon inf is not within 0.001 to 10000"),
         ("pixelate", '{"grid": 1}', "--grid 1 is neither true nor false"),
-        ("obfuscate", '{"width": 100000}', "--width 100000 is not within 1 to 512"),
+        ("obfuscate", '{"width": 100000}', "--width 100000 is not within 0 to 512"),
         ("obfuscate", '{"classes": -1}', "--classes -1 is not within 0 to 65536"),
         ("partition", '{"lambda": NaN}', "--lambda nan is not within 0 to 1000000"),
         ("partition", '{"split_point": "2"}', "--split-point '2' is no whole number"),
