@@ -41,7 +41,7 @@ def likests(cases: Iterable[Case]) -> list[Attacked]:
 def sentences(settings: Settings) -> list[str]:
     """Say what the cases of each split point and λ found."""
     every = [case for cases in settings.values() for case in cases]
-    plain = _accuracies(every)
+    plain = undefended_accuracies(every)
     said = [f"Without a defence accuracy is {spread(plain)}."]
     for (split, strength), cases in settings.items():
         if strength:
@@ -56,7 +56,7 @@ def sentences(settings: Settings) -> list[str]:
     return said
 
 
-def _accuracies(cases: Iterable[Case]) -> list[float]:
+def undefended_accuracies(cases: Iterable[Case]) -> list[float]:
     """Return the undefended accuracy of each seed, once."""
     return list({case.seed: case.standing.undefended for case in cases}.values())
 

@@ -6,7 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from dpkit.leakage.perceptual import NAME
-from dpkit.sweep.partitionsentences import CUT, WEAK, bests, likests, sentences
+from dpkit.sweep.partitionsentences import (
+    CUT,
+    WEAK,
+    bests,
+    likests,
+    sentences,
+    undefended_accuracies,
+)
 from dpkit.sweep.spread import spread
 
 if TYPE_CHECKING:
@@ -35,7 +42,7 @@ def partition_lines(cases: tuple[Case, ...], network: str) -> list[str]:
     head = f"{'split':>5} {'λ':>6}  {'accuracy':>13} {'tuned':>13} {'reprint':>13}"
     lines = [
         f"{network}, mean and deviation over {seeds} seeds; pixels of 0 to 1",
-        f"undefended accuracy {spread(case.standing.undefended for case in cases)}",
+        f"undefended accuracy {spread(undefended_accuracies(cases))}",
         _guess("mean image", first.mean_image),
         _guess("one grey", first.one_grey),
         "",

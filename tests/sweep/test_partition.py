@@ -98,6 +98,11 @@ def test_the_table_has_mean_and_deviation_the_guesses_and_the_best():
     assert "16.1 ± 1.2" in text  # which are 17.0 and 15.2 dB
 
 
+def test_the_undefended_accuracy_of_a_seed_counts_once():
+    cases = (a_case(1, 0.0, 0), a_case(1, 20.0, 0))
+    assert "undefended accuracy 0.950\n" in "\n".join(partition_lines(cases, "mlp"))
+
+
 def test_an_attacker_that_does_not_beat_the_mean_image_is_too_weak_to_count():
     weak = an_attacker("idle", 0.08, is_weak=True)
     text = "\n".join(partition_lines((a_case(attackers=(weak, an_attacker("keen", 0.01))),), "mlp"))
