@@ -18,7 +18,7 @@ CLASSES = {"cat": "chelsea", "coffee": "coffee"}
 @pytest.fixture
 def pictures(tmp_path):
     """Write two classes of 32x32."""
-    for part, numbers in (("train", range(64)), ("test", range(64, 80))):
+    for part, numbers in (("train", range(64)), ("test", range(64, 128))):
         for name, photograph in CLASSES.items():
             folder = tmp_path / "pictures" / part / name
             folder.mkdir(parents=True)
@@ -31,7 +31,7 @@ def pictures(tmp_path):
 @pytest.mark.timeout(300)
 def test_a_mixer_learns_from_a_hardened_release(pictures, tmp_path):
     program = ROOT / "samples/train_hardened.py"
-    words = ("--train", "64", "--test", "16", "--epochs", "8", "--seeds", "1", "--dim", "32")
+    words = ("--train", "64", "--test", "64", "--epochs", "12", "--seeds", "1", "--dim", "32")
     done = subprocess.run(
         [sys.executable, program, pictures, *words], cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
