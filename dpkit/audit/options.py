@@ -9,7 +9,6 @@ from dpkit.errors import UsageError
 from dpkit.leakage.faces import are_available, require_faces
 
 Mode: TypeAlias = Literal["none", "quick", "full"]
-MODES: Final[tuple[Mode, ...]] = ("none", "quick", "full")
 
 PAIRS: Final = (1, 3, 10, 30)
 QUICK_PAIRS: Final = (30,)

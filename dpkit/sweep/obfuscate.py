@@ -133,7 +133,7 @@ def sweep_obfuscate(sweep: ObfuscateSweep, voice: Voice) -> tuple[Swept, Cells]:
     room = _Room.of(sweep, voice)
     jobs = room.jobs()
     workers = min(sweep.workers, len(jobs))
-    if room.most_pairs < sweep.pairs:
+    if room.most_pairs < min(sweep.pairs, len(room.source.rows("train", "validation"))):
         voice.notice(f"attackers learn from {room.most_pairs:,} pairs: more do not fit into memory")
     with room.cells.alone():
         if workers > 1:

@@ -121,21 +121,6 @@ def smoothest(maps: Floats, count: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(rough, kind="stable")[:count])
 
 
-def contact_sheet(maps: Floats) -> NDArray[np.uint8]:
-    """Return all channels [β,n_h,n_w] of one image side by side, each on its own scale, u8 [·,·].
-
-    Whoever looks at it needs no statistic to find the best channel.
-    """
-    count, high, wide = maps.shape
-    across = int(np.ceil(np.sqrt(count)))
-    low = maps.min(axis=(1, 2), keepdims=True)
-    span = maps.max(axis=(1, 2), keepdims=True) - low
-    grey = np.divide(maps - low, span, out=np.zeros_like(maps), where=span > 0)
-    tiles = np.zeros((-(-count // across) * across, high, wide), np.uint8)
-    tiles[:count] = np.rint(255 * grey)
-    return tiles.reshape(-1, across, high, wide).swapaxes(1, 2).reshape(-1, across * wide)
-
-
 def run(view: AdversaryView, effort: Effort) -> Reconstruction:
     """Show the principal view of each image, 0 to peak; channels are candidates.
 

@@ -10,7 +10,6 @@ from dpkit.leakage.attacks import ATTACKS
 from dpkit.leakage.attacks.attack import Effort
 from dpkit.leakage.attacks.features import (
     channel_views,
-    contact_sheet,
     features,
     principal_view,
     smoothest,
@@ -60,15 +59,6 @@ def test_principal_view_is_the_direction_of_most_variance():
     maps = picture * np.array([3.0, -4.0]).reshape(1, 2, 1, 1)
     found = principal_view(maps)
     assert np.allclose(np.abs(found), 5 * np.abs(picture))
-
-
-def test_a_contact_sheet_has_a_tile_for_each_channel_and_black_for_none():
-    maps = np.arange(5 * 4).reshape(5, 2, 2).astype(float)
-    sheet = contact_sheet(maps)
-    assert sheet.shape == (4, 6)
-    assert sheet.dtype == np.uint8
-    assert np.array_equal(sheet[:2, :2], [[0, 85], [170, 255]])
-    assert not sheet[2:, 4:].any()
 
 
 def test_run_gives_one_grey_picture_an_image():
